@@ -1,0 +1,64 @@
+// The arrows of docs/ARCHITECTURE.md: core <- ports <- adapters; core, ports, protocol <- router;
+// protocol/function <- sdk, client; router/main -> every adapter. Checked by `npm run check`.
+const ADAPTER = "^src/(journal-|directory-|snapshots-|files-|invoker/)";
+module.exports = {
+  forbidden: [
+    { name: "no-cycle", severity: "error", from: { path: "^(src|test|examples)/" }, to: { circular: true } },
+    {
+      name: "core-imports-nothing",
+      severity: "error",
+      from: { path: "^src/core/", pathNot: "\\.test\\.ts$" },
+      to: { pathNot: "^src/core/" },
+    },
+    {
+      name: "core-tests-import-core-and-test-tools",
+      severity: "error",
+      from: { path: "^src/core/.*\\.test\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/core/" },
+    },
+    { name: "ports-import-only-core", severity: "error", from: { path: "^src/ports/" }, to: { pathNot: "^src/(core|ports)/" } },
+    {
+      name: "function-contract-knows-no-core",
+      severity: "error",
+      from: { path: "^src/protocol/function/" },
+      to: { path: "^src/", pathNot: "^src/protocol/function/" },
+    },
+    {
+      name: "record-knows-only-core",
+      severity: "error",
+      from: { path: "^src/protocol/record/" },
+      to: { path: "^src/", pathNot: "^src/(core|protocol/record)/" },
+    },
+    {
+      name: "adapter-knows-no-other-adapter",
+      severity: "error",
+      from: { path: "^src/((?:journal|directory|snapshots|files)-[a-z0-9]+|invoker/[a-z-]+)" },
+      to: { path: ADAPTER, pathNot: "^src/$1" },
+    },
+    {
+      name: "adapter-knows-no-router",
+      severity: "error",
+      from: { path: ADAPTER },
+      to: { path: "^src/(router|sdk|client|testing|cli)/" },
+    },
+    {
+      name: "sdk-and-client-know-only-the-contract",
+      severity: "error",
+      from: { path: "^src/(sdk|client)/" },
+      to: { path: "^src/", pathNot: "^src/(sdk|client|protocol/function)/" },
+    },
+    {
+      name: "only-main-names-adapters",
+      severity: "error",
+      from: { path: "^src/router/", pathNot: "^src/router/(main|.*\\.test)\\.ts$" },
+      to: { path: ADAPTER },
+    },
+    { name: "src-knows-no-test", severity: "error", from: { path: "^src/" }, to: { path: "^test/" } },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+  },
+};

@@ -1,0 +1,39 @@
+/**
+ * The directory: small documents that change by compare-and-swap alone. Cluster settings, node documents, shard
+ * descriptors, deployments.
+ *
+ * Contract (test/contract/directory.contract.ts):
+ * - `swap` replaces the document when its token equals `expected` (null: when there is none) and answers `happened`, or
+ *   changes nothing and answers `conflict`. At most one of several swaps with the same `expected` happens.
+ * - `happened` means durable. Anything less certain than happened or conflict is `unknown`, and may still happen later.
+ * - Tokens are chosen by the writer, random, and never used twice; `body` is opaque, at most 400,000 bytes.
+ * - `read` and `list` see every swap that happened before they were called. `list` is sorted by key.
+ */
+export interface Document {
+  readonly token: string;
+  readonly body: Uint8Array;
+}
+
+export type SwapOutcome =
+  | { readonly kind: "happened" }
+  | { readonly kind: "conflict" }
+  | { readonly kind: "unknown"; readonly message: string };
+
+export type DocumentReadOutcome =
+  | { readonly kind: "found"; readonly document: Document }
+  | { readonly kind: "absent" }
+  | { readonly kind: "failed"; readonly message: string };
+
+export type DocumentListOutcome =
+  | { readonly kind: "listed"; readonly documents: readonly { readonly key: string; readonly document: Document }[] }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** Keys: letters, digits, `-`, `_`, `.`, `#`, `:` and `/`; at most 512 characters. */
+export interface DirectoryPort {
+  read(key: string): Promise<DocumentReadOutcome>;
+  list(prefix: string): Promise<DocumentListOutcome>;
+  swap(key: string, expected: string | null, document: Document): Promise<SwapOutcome>;
+  /** Removes the document if its token is `expected`. */
+  remove(key: string, expected: string): Promise<SwapOutcome>;
+  close(): Promise<void>;
+}
