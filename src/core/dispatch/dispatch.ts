@@ -1,0 +1,59 @@
+/**
+ * The words between a shard and the dispatcher. A shard offers entities that have commands to run; the dispatcher decides
+ * which of them share an invocation and when it starts; the shard then takes the state for it.
+ */
+
+import type { InvocationEnd } from "../entity/invocation.js";
+import type { ActiveDeployment } from "../input.js";
+
+/** An entity with commands to run, as its shard offers it. In at most one invocation, and offered at most once, at a time. */
+export interface Runnable {
+  /** Identifies the entity (type and id) over all shards. */
+  readonly key: string;
+  readonly type: string;
+  /** The name of the first command: slow kinds of commands have a lane of their own. */
+  readonly commandName: string;
+  /** How many commands could run now, and the bytes of their inputs and of the state, about. */
+  readonly commandCount: number;
+  readonly bytes: number;
+  /** Moment after which the first command's caller no longer waits; `Infinity` for messages. */
+  readonly deadlineMs: number;
+  /** Whether its first command has faulted before, so that it has to run by itself until it is cleared. */
+  readonly isSuspect: boolean;
+}
+
+/** One invocation to start: these entities, each with at most that many commands. */
+export interface Batch {
+  readonly attempt: number;
+  readonly deployment: string;
+  readonly timeoutMs: number;
+  readonly members: readonly { readonly runnable: Runnable; readonly commandsMax: number }[];
+}
+
+/** What the end of an invocation means for a member that got no result in it. */
+export type Verdict =
+  /** It ran alone, one entity and one command: the fault is that command's. */
+  | { readonly kind: "faulted"; readonly code: string; readonly message: string }
+  /** It ran with others: offer it again; the dispatcher remembers it as a suspect and bisects. */
+  | { readonly kind: "suspected" }
+  /** The endpoint is at fault: offer it again, nothing counts. */
+  | { readonly kind: "unavailable"; readonly message: string };
+
+export interface DispatcherPort {
+  setDeployments(deployments: readonly ActiveDeployment[]): void;
+  offer(runnable: Runnable, nowMs: number): void;
+  /** Takes an offer back: its commands are gone (client left, purge). No effect if it is running. */
+  withdraw(runnable: Runnable): void;
+  /** The batches to start now. Call once a turn, behind all offers. */
+  plan(nowMs: number): readonly Batch[];
+  /** A member's result came: its time is measured, it may be offered again. */
+  finished(attempt: number, runnable: Runnable, nowMs: number): void;
+  /** The invocation is over; gives the verdict on each member that did not finish. Unknown attempts: an empty list. */
+  ended(
+    attempt: number,
+    end: InvocationEnd,
+    nowMs: number,
+  ): readonly { readonly runnable: Runnable; readonly verdict: Verdict }[];
+  /** When `plan` has to be called again although nothing happens (back-off, overdue attempts); null: never. */
+  wakeAtMs(): number | null;
+}

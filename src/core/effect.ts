@@ -1,0 +1,99 @@
+/** Everything the core asks for: plain data, imperative. A driver performs exactly one IO for each and reports what came of it. */
+import type { EntityAddress } from "./entity/address.js";
+import type { Outcome, Payload } from "./entity/command.js";
+import type { HistoryEvent, InvocationRequest } from "./entity/invocation.js";
+import type { DeadLetter, Timer } from "./log/entry.js";
+import type { LogId } from "./log/record.js";
+import type { StoreEffect } from "./store/store-io.js";
+
+export type Effect =
+  /** Answers a request; its gate has opened. Exactly one for each request, unless its client left first. */
+  | { readonly kind: "answer"; readonly request: number; readonly answer: Answer }
+  /** More for a followed request, in order. `ended` closes it. */
+  | { readonly kind: "feed"; readonly request: number; readonly events: readonly HistoryEvent[]; readonly ended: FeedEnd | null }
+  | {
+      readonly kind: "invoke";
+      readonly attempt: number;
+      readonly deployment: string;
+      readonly timeoutMs: number;
+      readonly request: InvocationRequest;
+    }
+  | { readonly kind: "abandonInvocation"; readonly attempt: number }
+  | { readonly kind: "append"; readonly log: LogId; readonly position: number; readonly body: Uint8Array }
+  | {
+      readonly kind: "readRecords";
+      readonly log: LogId;
+      readonly position: number;
+      readonly countMax: number;
+      readonly bytesMax: number;
+    }
+  | { readonly kind: "trimLog"; readonly log: LogId; readonly base: number }
+  | { readonly kind: "readDocument"; readonly key: string }
+  | { readonly kind: "listDocuments"; readonly prefix: string }
+  | {
+      readonly kind: "swapDocument";
+      readonly key: string;
+      readonly expected: string | null;
+      readonly document: { readonly token: string; readonly body: Uint8Array };
+    }
+  | { readonly kind: "store"; readonly shard: number; readonly effect: StoreEffect }
+  /** All shards are open: requests are taken from now on. */
+  | { readonly kind: "started" }
+  /** The incarnation is over; nothing more comes of it. The driver starts the next one, or stops the process. */
+  | { readonly kind: "ended"; readonly reason: EndReason };
+
+export type EndReason =
+  | { readonly kind: "stopped" }
+  /** Lost its log, or cannot go on with it. A new incarnation may be started at once. */
+  | { readonly kind: "fenced"; readonly message: string }
+  /** What is stored does not allow a start: `code` has an entry in docs/errors.md. */
+  | { readonly kind: "refused"; readonly code: string; readonly message: string };
+
+export type FeedEnd = "stopping" | "moved" | "slow" | "purged";
+
+export type Answer =
+  | {
+      readonly kind: "outcome";
+      readonly commandId: string;
+      readonly version: number;
+      readonly outcome: Outcome;
+      readonly isDuplicate: boolean;
+    }
+  | { readonly kind: "accepted"; readonly commandId: string }
+  | { readonly kind: "pending"; readonly commandId: string; readonly status: "accepted" | "scheduled" | "running" }
+  | { readonly kind: "state"; readonly version: number; readonly state: Payload | null }
+  | { readonly kind: "events"; readonly version: number; readonly events: readonly HistoryEvent[]; readonly next: number | null }
+  | { readonly kind: "timers"; readonly timers: readonly Timer[] }
+  | {
+      readonly kind: "deadLetters";
+      readonly deadLetters: readonly { readonly entity: EntityAddress; readonly deadLetter: DeadLetter }[];
+    }
+  | { readonly kind: "done" }
+  | { readonly kind: "problem"; readonly problem: Problem };
+
+/** Why the router itself refuses or fails a request. The ingress words it as an RFC 9457 problem; every code is in docs/errors.md. */
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly message: string;
+  readonly retryAfterMs: number | null;
+}
+
+export type ProblemCode =
+  | "unknown_type"
+  | "unknown_command"
+  | "not_exposed"
+  | "command_not_found"
+  | "dead_letter_not_found"
+  | "idempotency_key_reused"
+  | "mailbox_full"
+  | "overloaded"
+  | "storage_slow"
+  | "stopping"
+  | "deadline_exceeded"
+  | "outcome_unknown"
+  | "function_faulted"
+  | "function_unavailable"
+  | "state_too_large"
+  | "shard_refused"
+  | "starting"
+  | "entity_paused";
