@@ -1,0 +1,128 @@
+// `npm run bench [-- options]`: Holdfast, the bare prototype and Restate, measured in turns, one table at the end.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { comparedLines, lineNames } from "./lines/compared.mjs";
+import { hasWrk } from "./load/load.mjs";
+import { comparison, median } from "./table.mjs";
+import { prototype } from "./targets/prototype.mjs";
+import { restateOnePartition, restateShipped } from "./targets/restate.mjs";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const RESULTS = join(HERE, "results");
+const TARGETS = [prototype, restateShipped, restateOnePartition];
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", multiple: true, default: [] },
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (options.help) {
+  console.log(`npm run bench -- [--quick] [--only NAME]... [--rounds N] [--seconds N]
+
+  --quick        one round, two seconds a line: says whether it works, not how fast it is
+  --only NAME    only this line or this target; may be repeated
+                 lines: ${lineNames().join(", ")}
+                 targets: ${TARGETS.map((target) => target.name).join(", ")}
+  --rounds N     how often every target has its turn (default 3)
+  --seconds N    length of one measurement (default 5)`);
+  process.exit(0);
+}
+
+function chosen() {
+  const known = [...lineNames(), ...TARGETS.map((target) => target.name)];
+  const unknown = options.only.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`--only ${unknown}: there are ${known.join(", ")}`);
+  const either = (all) =>
+    all.some((one) => options.only.includes(one.name)) ? all.filter((one) => options.only.includes(one.name)) : all;
+  return { targets: either(TARGETS), lines: either(comparedLines) };
+}
+
+function positive(text, fallback) {
+  const value = text === undefined ? fallback : Number(text);
+  if (!(Number.isInteger(value) && value > 0)) throw new Error(`'${text}' is not a positive whole number`);
+  return value;
+}
+
+/** Restate and a newer Node are this folder's only packages. Without them everything else still runs. */
+function installPackages() {
+  if (existsSync(join(HERE, "node_modules", ".package-lock.json"))) return;
+  console.log("installing what bench/ needs (npm ci) ...");
+  const result = spawnSync("npm", ["--prefix", HERE, "ci", "--no-audit", "--no-fund"], {
+    cwd: HERE,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (result.status !== 0) console.log("npm ci failed: the targets that come from npm are skipped");
+}
+
+async function runnable(targets) {
+  const able = [];
+  for (const target of targets) {
+    const problem = await target.problem();
+    if (problem === null) able.push(target);
+    else console.log(`skipped: ${target.title}: ${problem}`);
+  }
+  return able;
+}
+
+async function turn(target, lines, durationMs) {
+  const folder = join(RESULTS, "data", target.name);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const running = await target.start(folder);
+  const results = {};
+  try {
+    await lines[0].warmUp(running, Math.min(durationMs, 3000));
+    for (const line of lines) {
+      if (line.skips(target)) continue;
+      results[line.name] = await line.run(running, durationMs);
+      console.log(`  ${target.title}: ${line.title}: ${line.format(line.value(results[line.name]))}`);
+    }
+  } finally {
+    await running.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return results;
+}
+
+async function main() {
+  const rounds = positive(options.rounds, options.quick ? 1 : 3);
+  const durationMs = 1000 * positive(options.seconds, options.quick ? 2 : 5);
+  installPackages();
+  const { lines, targets } = chosen();
+  const able = await runnable(targets);
+  console.log(
+    `${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}, Node ${process.version}, load from ${hasWrk ? "wrk" : "the own generator"}`,
+  );
+
+  const runs = [];
+  for (let round = 1; round <= rounds; round++) {
+    console.log(`round ${round} of ${rounds}`);
+    for (const target of able) runs.push({ round, target: target.name, results: await turn(target, lines, durationMs) });
+  }
+  console.log(`\n${comparison(lines, TARGETS, runs)}`);
+  if (options.quick) console.log("\n--quick: too short to compare by");
+
+  mkdirSync(RESULTS, { recursive: true });
+  const file = join(RESULTS, `${new Date().toISOString().replaceAll(":", "-")}.json`);
+  const medians = Object.fromEntries(lines.map((line) => [line.name, medianByTarget(line, runs)]));
+  writeFileSync(
+    file,
+    `${JSON.stringify({ node: process.version, cpus: cpus().length, hasWrk, rounds, durationMs, medians, runs }, null, 1)}\n`,
+  );
+  console.log(`\nevery number: ${file}`);
+}
+
+function medianByTarget(line, runs) {
+  return Object.fromEntries(TARGETS.map((target) => [target.name, median(line, target, runs)]));
+}
+
+await main();

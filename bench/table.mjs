@@ -1,0 +1,60 @@
+// The one table at the end: medians over the rounds, Holdfast against the prototype and against the better Restate.
+const REACH = 0.5;
+
+/** The median over the rounds, or null where the target did not run the line. */
+export function median(line, target, runs) {
+  const values = runs
+    .filter((run) => run.target === target.name && run.results[line.name] !== undefined)
+    .map((run) => line.value(run.results[line.name]))
+    .sort((left, right) => left - right);
+  if (values.length === 0) return null;
+  const middle = values.length >> 1;
+  return values.length % 2 === 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+export function comparison(lines, targets, runs) {
+  const titles = ["", ...targets.map((target) => target.title), "of the prototype", `reach ${REACH}`, "of Restate's best"];
+  const rows = lines.map((line) => row(line, targets, runs));
+  return aligned([titles, ...rows, cpuRow(targets, runs, titles.length)]);
+}
+
+function row(line, targets, runs) {
+  const values = new Map(targets.map((target) => [target.name, median(line, target, runs)]));
+  const cells = targets.map((target) => shown(values.get(target.name), line.format));
+  const ofPrototype = ratio(line, values.get("holdfast"), values.get("prototype"));
+  const restates = ["restate", "restate-1"].map((name) => values.get(name)).filter((value) => value != null);
+  const best = restates.length === 0 ? null : line.isMoreBetter ? Math.max(...restates) : Math.min(...restates);
+  const ofRestate = ratio(line, values.get("holdfast"), best);
+  const reached = ofPrototype === null ? "-" : ofPrototype >= REACH ? "yes" : "NO";
+  return [
+    line.title,
+    ...cells,
+    shown(ofPrototype, (value) => value.toFixed(2)),
+    reached,
+    shown(ofRestate, (value) => `${value.toFixed(1)} x`),
+  ];
+}
+
+/** How good the first is, measured by the second: above 1 is better, whichever way the line counts. */
+function ratio(line, value, against) {
+  if (value == null || against == null) return null;
+  return line.isMoreBetter ? value / against : against / value;
+}
+
+function cpuRow(targets, runs, width) {
+  const cells = targets.map((target) => {
+    const line = { name: "keys", value: (result) => result.cpuMicros };
+    return shown(median(line, target, runs), (value) => `${Math.round(value)} µs`);
+  });
+  return ["CPU of the server per command (line 1)", ...cells, ...Array(width - 1 - cells.length).fill("")];
+}
+
+function shown(value, format) {
+  return value == null || Number.isNaN(value) ? "-" : format(value);
+}
+
+function aligned(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
+  const text = (cells) => cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at]))).join("  ");
+  return [text(rows[0]), widths.map((width) => "-".repeat(width)).join("  "), ...rows.slice(1).map(text)].join("\n");
+}
