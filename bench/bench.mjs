@@ -5,15 +5,22 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { comparedLines, lineNames } from "./lines/compared.mjs";
+import { comparedLines } from "./lines/compared.mjs";
+import { holdfastLines } from "./lines/holdfast-only.mjs";
 import { hasWrk } from "./load/load.mjs";
-import { comparison, median } from "./table.mjs";
+import { profileFlags, profileReport } from "./profile.mjs";
+import { comparison, conditions, median } from "./table.mjs";
+import { holdfast } from "./targets/holdfast.mjs";
 import { prototype } from "./targets/prototype.mjs";
 import { restateOnePartition, restateShipped } from "./targets/restate.mjs";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const RESULTS = join(HERE, "results");
-const TARGETS = [prototype, restateShipped, restateOnePartition];
+const TARGETS = [prototype, holdfast, restateShipped, restateOnePartition];
+
+const LINE_NAMES = [...comparedLines, ...holdfastLines].map((line) => line.name);
+const ENTITIES = 1_000_000;
+const ENTITIES_QUICK = 100_000;
 
 const { values: options } = parseArgs({
   options: {
@@ -21,6 +28,7 @@ const { values: options } = parseArgs({
     only: { type: "string", multiple: true, default: [] },
     rounds: { type: "string" },
     seconds: { type: "string" },
+    profile: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -30,20 +38,26 @@ if (options.help) {
 
   --quick        one round, two seconds a line: says whether it works, not how fast it is
   --only NAME    only this line or this target; may be repeated
-                 lines: ${lineNames().join(", ")}
+                 lines: ${LINE_NAMES.join(", ")}
                  targets: ${TARGETS.map((target) => target.name).join(", ")}
   --rounds N     how often every target has its turn (default 3)
-  --seconds N    length of one measurement (default 5)`);
+  --seconds N    length of one measurement (default 5)
+  --profile      profile the processes of the prototype and of Holdfast, print the largest self times (slows them down)`);
   process.exit(0);
 }
 
 function chosen() {
-  const known = [...lineNames(), ...TARGETS.map((target) => target.name)];
+  const known = [...LINE_NAMES, ...TARGETS.map((target) => target.name)];
   const unknown = options.only.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`--only ${unknown}: there are ${known.join(", ")}`);
-  const either = (all) =>
-    all.some((one) => options.only.includes(one.name)) ? all.filter((one) => options.only.includes(one.name)) : all;
-  return { targets: either(TARGETS), lines: either(comparedLines) };
+  const named = (all) => all.filter((one) => options.only.includes(one.name));
+  const targets = named(TARGETS).length > 0 ? named(TARGETS) : TARGETS;
+  const isLineNamed = LINE_NAMES.some((name) => options.only.includes(name));
+  return {
+    targets,
+    lines: isLineNamed ? named(comparedLines) : comparedLines,
+    ownLines: targets.includes(holdfast) ? (isLineNamed ? named(holdfastLines) : holdfastLines) : [],
+  };
 }
 
 function positive(text, fallback) {
@@ -73,11 +87,17 @@ async function runnable(targets) {
   return able;
 }
 
-async function turn(target, lines, durationMs) {
-  const folder = join(RESULTS, "data", target.name);
+function emptyFolder(...names) {
+  const folder = join(RESULTS, ...names);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const running = await target.start(folder);
+  return folder;
+}
+
+async function turn(target, lines, durationMs) {
+  const folder = emptyFolder("data", target.name);
+  const profiles = options.profile ? emptyFolder("profile", target.name) : null;
+  const running = await target.start(folder, profiles === null ? {} : { nodeFlags: profileFlags(profiles) });
   const results = {};
   try {
     await lines[0].warmUp(running, Math.min(durationMs, 3000));
@@ -90,25 +110,46 @@ async function turn(target, lines, durationMs) {
     await running.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+  if (profiles !== null && !target.name.startsWith("restate")) console.log(profileReport(profiles));
   return results;
+}
+
+/** A line that cannot be measured is a row that says so, and the others still run. */
+async function ownRows(lines, plan) {
+  const rows = [];
+  for (const line of lines) {
+    const folder = emptyFolder("data", line.name);
+    console.log(`${line.name} ...`);
+    try {
+      rows.push(...(await line.run(folder, plan)));
+    } catch (error) {
+      console.log(`  ${error.message}`);
+      rows.push({ title: line.name, shown: "not measured", wanted: error.message.split("\n")[0].slice(0, 100), isMet: false });
+    }
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return rows;
 }
 
 async function main() {
   const rounds = positive(options.rounds, options.quick ? 1 : 3);
   const durationMs = 1000 * positive(options.seconds, options.quick ? 2 : 5);
-  installPackages();
-  const { lines, targets } = chosen();
+  const { lines, ownLines, targets } = chosen();
+  if (targets.some((target) => target.name.startsWith("restate"))) installPackages();
   const able = await runnable(targets);
   console.log(
     `${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}, Node ${process.version}, load from ${hasWrk ? "wrk" : "the own generator"}`,
   );
 
   const runs = [];
-  for (let round = 1; round <= rounds; round++) {
+  for (let round = 1; round <= rounds && lines.length > 0; round++) {
     console.log(`round ${round} of ${rounds}`);
     for (const target of able) runs.push({ round, target: target.name, results: await turn(target, lines, durationMs) });
   }
-  console.log(`\n${comparison(lines, TARGETS, runs)}`);
+  const plan = { durationMs, rounds, entities: options.quick ? ENTITIES_QUICK : ENTITIES };
+  const rows = able.includes(holdfast) ? await ownRows(ownLines, plan) : [];
+  if (runs.length > 0) console.log(`\n${comparison(lines, TARGETS, runs)}`);
+  if (rows.length > 0) console.log(`\n${conditions(rows)}`);
   if (options.quick) console.log("\n--quick: too short to compare by");
 
   mkdirSync(RESULTS, { recursive: true });
@@ -116,7 +157,7 @@ async function main() {
   const medians = Object.fromEntries(lines.map((line) => [line.name, medianByTarget(line, runs)]));
   writeFileSync(
     file,
-    `${JSON.stringify({ node: process.version, cpus: cpus().length, hasWrk, rounds, durationMs, medians, runs }, null, 1)}\n`,
+    `${JSON.stringify({ node: process.version, cpus: cpus().length, hasWrk, ...plan, medians, rows, runs }, null, 1)}\n`,
   );
   console.log(`\nevery number: ${file}`);
 }

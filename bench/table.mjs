@@ -18,6 +18,12 @@ export function comparison(lines, targets, runs) {
   return aligned([titles, ...rows, cpuRow(targets, runs, titles.length)]);
 }
 
+/** The lines with a condition of their own. */
+export function conditions(rows) {
+  const cells = rows.map(({ title, shown, wanted, isMet }) => [title, shown, wanted, wanted === "" ? "" : isMet ? "yes" : "NO"]);
+  return aligned([["Holdfast alone", "", "wanted", "reached"], ...cells]);
+}
+
 function row(line, targets, runs) {
   const values = new Map(targets.map((target) => [target.name, median(line, target, runs)]));
   const cells = targets.map((target) => shown(values.get(target.name), line.format));

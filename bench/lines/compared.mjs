@@ -53,7 +53,3 @@ export const comparedLines = [
   open("open-1k", 1000, everyTarget),
   open("open-10k", 10_000, (target) => target.name.startsWith("restate")),
 ];
-
-export function lineNames() {
-  return comparedLines.map((line) => line.name);
-}

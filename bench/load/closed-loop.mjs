@@ -4,7 +4,7 @@
 // whatever the router does. argv: the plan as JSON. Prints the result as JSON.
 import { performance } from "node:perf_hooks";
 import { Histogram } from "./histogram.mjs";
-import { fail, HttpConnection, requestBytes } from "./http-connection.mjs";
+import { fail, HttpConnection, requestBytes, requestsByKey } from "./http-connection.mjs";
 
 const {
   port,
@@ -21,9 +21,9 @@ const {
 const SLOW_CONNECTIONS_MAX = 2000;
 const SLOW_KEYS = 100_000;
 
-const requests = Array.from({ length: keys }, (_, key) => requestBytes(port, `${prefix}k${firstKey + key}${suffix}`, body));
+const requestOf = requestsByKey(keys, (key) => requestBytes(port, `${prefix}k${firstKey + key}${suffix}`, body));
 let nextKey = 0;
-const nextRequest = order === "random" ? () => requests[Math.floor(Math.random() * keys)] : () => requests[nextKey++];
+const nextRequest = () => requestOf(order === "random" ? Math.floor(Math.random() * keys) : nextKey++);
 
 const latencies = new Histogram();
 let errors = 0;

@@ -53,6 +53,15 @@ export function requestBytes(port, path, body) {
   );
 }
 
+const PREBUILT_MAX = 20_000;
+
+/** The request of a key: built beforehand, except where that would be too many to hold. */
+export function requestsByKey(keys, build) {
+  if (keys > PREBUILT_MAX) return build;
+  const requests = Array.from({ length: keys }, (_, key) => build(key));
+  return (key) => requests[key];
+}
+
 export function fail(message) {
   console.error(message);
   process.exit(1);

@@ -5,7 +5,7 @@
 import { performance } from "node:perf_hooks";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { Histogram } from "./histogram.mjs";
-import { fail, HttpConnection, requestBytes } from "./http-connection.mjs";
+import { fail, HttpConnection, requestBytes, requestsByKey } from "./http-connection.mjs";
 
 const TICKS_PER_SECOND_MAX = 2000;
 const CONNECTIONS_MAX = 512;
@@ -28,7 +28,7 @@ function tick(tickMs) {
 function generate({ port, rate, durationMs, warmupMs = 0, prefix, suffix, keys, body }) {
   const latencies = new Histogram();
   const lag = new Histogram();
-  const requests = Array.from({ length: keys }, (_, key) => requestBytes(port, `${prefix}k${key}${suffix}`, body));
+  const requestOf = requestsByKey(keys, (key) => requestBytes(port, `${prefix}k${key}${suffix}`, body));
   const idle = [];
   const waiting = [];
   let waitingFrom = 0;
@@ -53,7 +53,7 @@ function generate({ port, rate, durationMs, warmupMs = 0, prefix, suffix, keys, 
     else idle.push(connection);
   };
   const intended = (n) => start + (n * 1000) / rate;
-  const send = (connection, n) => connection.send(requests[Math.floor(Math.random() * keys)], n);
+  const send = (connection, n) => connection.send(requestOf(Math.floor(Math.random() * keys)), n);
 
   const issue = (n, now) => {
     if (n >= firstCounted) lag.record(now - intended(n));

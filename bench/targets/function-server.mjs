@@ -4,10 +4,24 @@
 //   fill {bytes}     makes the state about that long, and replies the count
 import { createServer } from "node:http";
 
+const command = (name) => ({ name, exposure: "public", input: null, reply: null });
+
 const MANIFEST = JSON.stringify({
   holdfast: "1",
-  contractVersion: "1",
-  types: [{ type: "bench/counter", kind: "value", stateVersion: 1, commands: [{ name: "add" }, { name: "fill" }], queries: [] }],
+  contracts: ["1"],
+  encodings: ["json"],
+  types: [
+    {
+      type: "bench/counter",
+      kind: "value",
+      stateVersion: 1,
+      commands: [command("add"), command("fill")],
+      queries: [],
+      replies: [],
+      events: [],
+      wishes: { expose: ["state"] },
+    },
+  ],
 });
 
 function run(state, command) {
