@@ -1,0 +1,25 @@
+/** The published edge `holdfast`: contracts, definitions, and the ways to run them. */
+export type { EntityAddress } from "./address.js";
+export type { Contract, Ref } from "./contract.js";
+export type { CommandSpec, CommandSpecs, EventSpec, EventSpecs, QuerySpec, QuerySpecs } from "./declarations.js";
+export { command, event, query } from "./declarations.js";
+export type { Definition } from "./definition.js";
+export type { Duration } from "./duration.js";
+export type { ActionContract, EntityContract } from "./entity.js";
+export { action, entity } from "./entity.js";
+export type {
+  AskOptions,
+  DelayOptions,
+  EffectContext,
+  EventInfo,
+  EventSourcedContext,
+  ReadContext,
+  ValueContext,
+} from "./handlers.js";
+export type { Access, AnyRef, Message, QueryMessage } from "./message.js";
+export type { ActionOptions, EventSourcedOptions, ValueOptions, Wishes } from "./options.js";
+export { INVALID_INPUT, isRefusal, Refusal, refuse } from "./refusal.js";
+export type { Outcome, RepliesSpec, ReplySpec } from "./replies.js";
+export { replyOf } from "./replies.js";
+export type { InputOf, InvalidField, OutputOf, Schema } from "./schema.js";
+export { described, unchecked } from "./schema.js";
