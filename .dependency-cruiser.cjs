@@ -54,7 +54,8 @@ module.exports = {
       to: { path: ADAPTER },
     },
     { name: "src-knows-no-test", severity: "error", from: { path: "^src/" }, to: { path: "^test/" } },
-    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+    // The package imports itself by name in examples; the compiler proves that those resolve, before anything is built.
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true, pathNot: "^holdfast(/|$)" } },
   ],
   options: {
     doNotFollow: { path: "node_modules" },

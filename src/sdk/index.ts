@@ -16,10 +16,18 @@ export type {
   ReadContext,
   ValueContext,
 } from "./handlers.js";
+export type { FunctionServer, ServeOptions } from "./http-server.js";
+export type { RunOptions } from "./invocation.js";
+export type { LambdaContext, LambdaHandler, LambdaHttpResponse, LambdaOptions } from "./lambda.js";
+export { lambdaHandler } from "./lambda.js";
+export type { LocalFunction } from "./local.js";
+export { local } from "./local.js";
 export type { Access, AnyRef, Message, QueryMessage } from "./message.js";
 export type { ActionOptions, EventSourcedOptions, ValueOptions, Wishes } from "./options.js";
 export { INVALID_INPUT, isRefusal, Refusal, refuse } from "./refusal.js";
 export type { Outcome, RepliesSpec, ReplySpec } from "./replies.js";
 export { replyOf } from "./replies.js";
+export type { Fault } from "./run-entity.js";
 export type { InputOf, InvalidField, OutputOf, Schema } from "./schema.js";
 export { described, unchecked } from "./schema.js";
+export { serve } from "./serve.js";

@@ -1,6 +1,5 @@
 /** Answers: what an entity asked of another one comes back to a handler of its own, always. */
-import type { Contract } from "./contract.js";
-import type { CommandSpecs, EventSpecs, QuerySpecs } from "./declarations.js";
+import type { CommandSpecs } from "./declarations.js";
 import type { OutputOf, Schema } from "./schema.js";
 
 /**
@@ -40,7 +39,7 @@ export function replyOf<
   Name extends keyof C & string,
   Context extends Schema | undefined = undefined,
 >(
-  contract: Contract<Type, C, QuerySpecs, EventSpecs>,
+  contract: { readonly type: Type; readonly commands: C },
   name: Name,
   context?: Context,
 ): ReplySpec<Type, Name, OutputOf<C[Name]["reply"]>, Context> {

@@ -1,0 +1,139 @@
+/** The HTTP server behind `serve`: Node's own, one POST per request of the contract. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { CONTENT_TYPE } from "../protocol/function/contract.js";
+import type { JsonEntityResult, JsonInvocation } from "../protocol/function/json-form.js";
+import {
+  answerText,
+  BadFunctionRequest,
+  endLine,
+  entityLine,
+  manifestText,
+  parseFunctionRequest,
+} from "../protocol/function/server-json.js";
+import { manifestOf } from "./discovery.js";
+import { type RunOptions, runInvocation, type Served } from "./invocation.js";
+
+export interface ServeOptions extends RunOptions {
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Default 127.0.0.1: other machines reach the function only if you say so (`0.0.0.0` in a container). */
+  readonly host?: string;
+  /** The largest request body in bytes; larger ones get a 413. Default 64 MB. */
+  readonly bodyBytesMax?: number;
+}
+
+/** A function that is being served. */
+export interface FunctionServer {
+  /** What to register with a router: `http://127.0.0.1:9000`. */
+  readonly url: string;
+  readonly port: number;
+  /** Takes no more requests and resolves when the running ones have been answered. */
+  close(): Promise<void>;
+}
+
+const BODY_BYTES_MAX = 64 << 20;
+/** Longer than routers keep idle connections: the side that sends decides when one is closed, so no request meets a closing one. */
+const KEEP_ALIVE_MS = 120_000;
+
+export async function listen(served: Served, options: ServeOptions): Promise<FunctionServer> {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (request, response) => {
+    answer(served, options, request, response).catch((error: unknown) => failed(response, error));
+  });
+  const host = options.host ?? "127.0.0.1";
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const name = host.includes(":") ? `[${host}]` : host;
+  return { url: `http://${name}:${port}`, port, close: () => close(server) };
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.close((error) => (error === undefined ? resolve() : reject(error)));
+    server.closeIdleConnections();
+  });
+}
+
+async function answer(served: Served, options: ServeOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.method !== "POST")
+    return problem(response, 405, "this is a Holdfast function: it takes POST requests from a router");
+  const body = await bodyOf(request, options.bodyBytesMax ?? BODY_BYTES_MAX);
+  if (body === null) return problem(response, 413, "the request is larger than this function takes");
+  const type = request.headers["content-type"]?.split(";", 1)[0] ?? CONTENT_TYPE.json;
+  if (type !== CONTENT_TYPE.json) return problem(response, 415, `this function takes ${CONTENT_TYPE.json}`);
+
+  const parsed = parseFunctionRequest(body.toString("utf8"));
+  if (parsed.kind === "discover") {
+    response.writeHead(200, { "content-type": CONTENT_TYPE.json }).end(manifestText(manifestOf(served, ["json"])));
+    return;
+  }
+  const abort = new AbortController();
+  response.once("close", () => abort.abort());
+  const run = (onEntity: (result: JsonEntityResult) => void) =>
+    runInvocation(served, parsed.invocation, { ...options, signal: abort.signal }, onEntity);
+  if (wantsOneDocument(request)) await answerAsDocument(parsed.invocation, response, run);
+  else await answerAsStream(parsed.invocation, response, run);
+}
+
+type Run = (onEntity: (result: JsonEntityResult) => void) => Promise<void>;
+
+async function answerAsDocument(invocation: JsonInvocation, response: ServerResponse, run: Run): Promise<void> {
+  const results: JsonEntityResult[] = [];
+  await run((result) => results.push(result));
+  response.writeHead(200, { "content-type": CONTENT_TYPE.json }).end(answerText(invocation.invocation, results));
+}
+
+/** What finishes in the same turn goes out in one write; the end line goes with the last entity. */
+async function answerAsStream(invocation: JsonInvocation, response: ServerResponse, run: Run): Promise<void> {
+  response.writeHead(200, { "content-type": CONTENT_TYPE.jsonStream });
+  response.cork();
+  let isFlushDue = false;
+  await run((result) => {
+    response.write(entityLine(result));
+    if (isFlushDue) return;
+    isFlushDue = true;
+    setImmediate(() => {
+      isFlushDue = false;
+      response.uncork();
+      response.cork();
+    });
+  });
+  response.end(endLine(invocation.entities.length));
+}
+
+function wantsOneDocument(request: IncomingMessage): boolean {
+  const accepted = request.headers.accept ?? "";
+  return accepted.includes(CONTENT_TYPE.json) && !accepted.includes(CONTENT_TYPE.jsonStream);
+}
+
+/** Null: larger than allowed. */
+async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // Not destroyed when it is too long: the 413 still has to go out on its connection.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) return null;
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+}
+
+function failed(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) response.destroy();
+  else if (error instanceof BadFunctionRequest) problem(response, 400, error.message);
+  else problem(response, 500, error instanceof Error ? error.message : String(error));
+}
+
+function problem(response: ServerResponse, status: number, detail: string): void {
+  // The body may not have been read to its end: the connection is of no further use.
+  response.writeHead(status, {
+    "content-type": "application/problem+json",
+    connection: "close",
+    ...(status === 405 && { allow: "POST" }),
+  });
+  response.end(JSON.stringify({ status, detail }));
+}
