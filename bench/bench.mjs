@@ -1,7 +1,7 @@
 // `npm run bench [-- options]`: Holdfast, the bare prototype and Restate, measured in turns, one table at the end.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -141,6 +141,10 @@ async function main() {
     `${cpus().length} × ${cpus()[0]?.model ?? "unknown processor"}, Node ${process.version}, load from ${hasWrk ? "wrk" : "the own generator"}`,
   );
 
+  const otherLoad = loadavg()[0];
+  if (otherLoad > 0.3)
+    console.log(`the machine is not quiet (load ${otherLoad.toFixed(1)}): every number suffers, ratios less than the rest`);
+
   const runs = [];
   for (let round = 1; round <= rounds && lines.length > 0; round++) {
     console.log(`round ${round} of ${rounds}`);
@@ -157,7 +161,7 @@ async function main() {
   const medians = Object.fromEntries(lines.map((line) => [line.name, medianByTarget(line, runs)]));
   writeFileSync(
     file,
-    `${JSON.stringify({ node: process.version, cpus: cpus().length, hasWrk, ...plan, medians, rows, runs }, null, 1)}\n`,
+    `${JSON.stringify({ node: process.version, cpus: cpus().length, hasWrk, otherLoad, ...plan, medians, rows, runs }, null, 1)}\n`,
   );
   console.log(`\nevery number: ${file}`);
 }
