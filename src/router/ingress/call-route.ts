@@ -1,0 +1,155 @@
+/** Commands and queries: what can be checked at the door, and then the core. */
+import { type Metadata, NO_METADATA } from "../../core/entity/command.js";
+import type { CommandSpec, EntityType } from "../../core/entity/entity-type.js";
+import type { Caller } from "../auth/authenticator.js";
+import { DURATION_FORM, formatDuration, parseDuration } from "../duration.js";
+import { AnswerReply } from "./answer-reply.js";
+import { bodyHash, keyedCommandId } from "./command-id.js";
+import { contentTypeRefusal } from "./content-type.js";
+import type { Exchange } from "./exchange.js";
+import { DEADLINE_MAX_MS, DELAY_MAX_MS, KEY_CHARACTERS_MAX } from "./ingress-limits.js";
+import { jsonRefusal } from "./json-check.js";
+import type { Refusal } from "./problem-document.js";
+import { parseParameters } from "./query-parameters.js";
+import type { Target } from "./request-target.js";
+import { methodRefusal, type RouteContext, shown } from "./route-context.js";
+
+type CallTarget = Extract<Target, { readonly kind: "call" }>;
+
+/** Null: the request is under way. */
+export function serveCall(
+  context: RouteContext,
+  exchange: Exchange,
+  type: EntityType,
+  target: CallTarget,
+  caller: Caller | null,
+): Refusal | null {
+  const { method } = exchange.request;
+  const command = visible(type.commands.get(target.name), context.isAdmin);
+  const query = command === null ? visible(type.queries.get(target.name), context.isAdmin) : null;
+  if (command === null && query === null) return unknownCommand(type, target.name, context.isAdmin);
+  if (query !== null) {
+    if (method === "GET" || method === "HEAD") return serveQueryByGet(context, exchange, target, caller);
+    if (method !== "POST") return methodRefusal(exchange, "GET, POST");
+  } else if (method !== "POST") return methodRefusal(exchange, "POST");
+  const refusal = contentTypeRefusal(exchange.request.headers);
+  if (refusal !== null) return refusal;
+  const options = callOptions(context, exchange, target, query !== null);
+  if (options.kind === "refused") return options.refusal;
+  exchange.readBody((body) => submitCall(context, exchange, target, caller, options, body));
+  return null;
+}
+
+function serveQueryByGet(context: RouteContext, exchange: Exchange, target: CallTarget, caller: Caller | null): Refusal | null {
+  const parameters = parseParameters(target.query, ["input"]);
+  if (parameters.kind === "refused") return { code: "bad_parameter", detail: parameters.detail };
+  const deadline = deadlineOf(context, exchange);
+  if (typeof deadline !== "number") return deadline;
+  const body = Buffer.from(parameters.values.input ?? "");
+  return submitCall(context, exchange, target, caller, { ...PLAIN_CALL, deadlineMs: deadline }, body);
+}
+
+interface CallOptions {
+  readonly kind: "options";
+  readonly mode: "call" | "send";
+  readonly delayMs: number;
+  readonly deadlineMs: number;
+  readonly key: string | null;
+}
+
+const PLAIN_CALL: CallOptions = { kind: "options", mode: "call", delayMs: 0, deadlineMs: 0, key: null };
+
+function callOptions(
+  context: RouteContext,
+  exchange: Exchange,
+  target: CallTarget,
+  isQuery: boolean,
+): CallOptions | { readonly kind: "refused"; readonly refusal: Refusal } {
+  const deadline = deadlineOf(context, exchange);
+  if (typeof deadline !== "number") return { kind: "refused", refusal: deadline };
+  const header = exchange.request.headers["idempotency-key"];
+  const key = header === undefined || isQuery ? null : String(header);
+  if (key !== null && (key === "" || key.length > KEY_CHARACTERS_MAX)) {
+    return refusedOption("bad_header", `Idempotency-Key takes 1 to ${KEY_CHARACTERS_MAX} characters`);
+  }
+  if (target.query === "") return { kind: "options", mode: "call", delayMs: 0, deadlineMs: deadline, key };
+
+  const parameters = parseParameters(target.query, isQuery ? [] : ["mode", "delay"]);
+  if (parameters.kind === "refused") return refusedOption("bad_parameter", parameters.detail);
+  const { mode = "call", delay } = parameters.values as { mode?: string; delay?: string };
+  if (mode !== "call" && mode !== "send") return refusedOption("bad_parameter", "'mode' is 'call' or 'send'");
+  if (delay === undefined) return { kind: "options", mode, delayMs: 0, deadlineMs: deadline, key };
+  if (mode === "call") return refusedOption("bad_parameter", "'delay' needs mode=send: nobody waits that long for a reply");
+  const delayMs = parseDuration(delay);
+  if (delayMs === null) return refusedOption("bad_parameter", `'delay' is ${DURATION_FORM}`);
+  if (delayMs > DELAY_MAX_MS) return refusedOption("delay_too_long", `a delay is at most ${formatDuration(DELAY_MAX_MS)}`);
+  return { kind: "options", mode, delayMs, deadlineMs: deadline, key };
+}
+
+function refusedOption(code: Refusal["code"], detail: string): { readonly kind: "refused"; readonly refusal: Refusal } {
+  return { kind: "refused", refusal: { code, detail } };
+}
+
+/** The moment after which the caller no longer waits, or why its wish is refused. */
+function deadlineOf(context: RouteContext, exchange: Exchange): number | Refusal {
+  const header = exchange.request.headers["holdfast-deadline"];
+  if (header === undefined) return context.core.nowMs() + context.deadlineMs;
+  const ms = parseDuration(String(header));
+  if (ms !== null && ms > 0 && ms <= DEADLINE_MAX_MS) return context.core.nowMs() + ms;
+  const detail = `holdfast-deadline is ${DURATION_FORM}; at most ${formatDuration(DEADLINE_MAX_MS)}`;
+  return { code: "bad_header", detail };
+}
+
+function submitCall(
+  context: RouteContext,
+  exchange: Exchange,
+  target: CallTarget,
+  caller: Caller | null,
+  options: CallOptions,
+  body: Buffer,
+): Refusal | null {
+  const refusal = body.length === 0 ? null : jsonRefusal(body);
+  if (refusal !== null) return refusal;
+  const { type, id, name } = target;
+  const { key, mode, delayMs, deadlineMs } = options;
+  const reply = new AnswerReply(exchange, type, id, context.observer, context.core.nowMs());
+  context.core.submit({
+    kind: "commandArrived",
+    request: exchange.ask(reply),
+    to: { type, id },
+    name,
+    input: body,
+    id: key === null ? context.ids.next() : keyedCommandId(type, id, key),
+    hasKey: key !== null,
+    bodyHash: key === null ? "" : bodyHash(name, body, delayMs),
+    deadlineMs,
+    metadata: metadataOf(context, exchange, caller),
+    mode,
+    delayMs,
+    isAdmin: context.isAdmin,
+  });
+  return null;
+}
+
+function metadataOf(context: RouteContext, exchange: Exchange, caller: Caller | null): Metadata {
+  const { headers } = exchange.request;
+  let metadata: (readonly [string, string])[] | null = null;
+  if (caller !== null) metadata = [["principal", caller.principal]];
+  for (const name of context.keepHeaders) {
+    const value = headers[name];
+    if (value !== undefined) (metadata ??= []).push([name, String(value)]);
+  }
+  return metadata ?? NO_METADATA;
+}
+
+/** Internal commands do not exist for clients. */
+function visible(spec: CommandSpec | undefined, isAdmin: boolean): CommandSpec | null {
+  return spec !== undefined && (isAdmin || spec.exposure === "public") ? spec : null;
+}
+
+function unknownCommand(type: EntityType, name: string, isAdmin: boolean): Refusal {
+  const commands = [...type.commands.values()].filter((spec) => visible(spec, isAdmin) !== null).map((spec) => spec.name);
+  const queries = [...type.queries.values()].filter((spec) => visible(spec, isAdmin) !== null).map((spec) => spec.name);
+  const detail = `${type.name} has no command or query '${shown(name)}'`;
+  return { code: "unknown_command", detail, members: { exists: { commands, queries } } };
+}

@@ -1,0 +1,10 @@
+/** The entity types that can be asked now, for whoever has to look one up by name. */
+import type { EntityType } from "../../core/entity/entity-type.js";
+
+export interface TypeCatalog {
+  get(name: string): EntityType | undefined;
+  /** Sorted. */
+  names(): readonly string[];
+  /** Endpoints that are configured and have not said yet what they serve: an unknown type may become known. */
+  undiscovered(): readonly string[];
+}
