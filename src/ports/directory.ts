@@ -7,7 +7,10 @@
  *   changes nothing and answers `conflict`. At most one of several swaps with the same `expected` happens.
  * - `happened` means durable. Anything less certain than happened or conflict is `unknown`, and may still happen later.
  * - Tokens are chosen by the writer, random, and never used twice; `body` is opaque, at most 400,000 bytes.
- * - `read` and `list` see every swap that happened before they were called. `list` is sorted by key.
+ * - `read` and `list` see every swap that happened before they were called. `list` is sorted by key (by UTF-16 unit).
+ * - A key or body beyond the limits throws a RangeError: that is a mistake of the caller.
+ * - `failed` and `unknown` carry the stable code of what is wrong with the store, where there is one (docs/errors.md).
+ * - After `close` every call answers `unknown` or `failed`; calls in flight have been answered before it resolves.
  */
 export interface Document {
   readonly token: string;
@@ -17,16 +20,16 @@ export interface Document {
 export type SwapOutcome =
   | { readonly kind: "happened" }
   | { readonly kind: "conflict" }
-  | { readonly kind: "unknown"; readonly message: string };
+  | { readonly kind: "unknown"; readonly message: string; readonly code?: string };
 
 export type DocumentReadOutcome =
   | { readonly kind: "found"; readonly document: Document }
   | { readonly kind: "absent" }
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "failed"; readonly message: string; readonly code?: string };
 
 export type DocumentListOutcome =
   | { readonly kind: "listed"; readonly documents: readonly { readonly key: string; readonly document: Document }[] }
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "failed"; readonly message: string; readonly code?: string };
 
 /** Keys: letters, digits, `-`, `_`, `.`, `#`, `:` and `/`; at most 512 characters. */
 export interface DirectoryPort {
@@ -37,3 +40,6 @@ export interface DirectoryPort {
   remove(key: string, expected: string): Promise<SwapOutcome>;
   close(): Promise<void>;
 }
+
+export const DOCUMENT_BYTES_MAX = 400_000;
+export const DIRECTORY_KEY = /^[A-Za-z0-9\-_.#:/]{1,512}$/;

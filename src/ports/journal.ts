@@ -9,7 +9,11 @@
  * - `read` is consistent: it sees every append that happened before it was called. It stops in front of the first absent
  *   position, after `countMax` records, or after the record that reaches `bytesMax`, but returns at least one if it is there.
  * - Appends of one log may be in flight together and may finish in any order.
- * - `trim` may remove records below `base`, at any later time or never; records at or above it stay.
+ * - `trim` may remove records below `base`, at any later time or never; records at or above it stay. A position that was
+ *   removed is absent to `read`; an append there is `refused` for ever, or `taken`. The base WHOLE_LOG says that nobody will
+ *   append to the log or read it again: everything may go.
+ * - The body belongs to the journal until the answer: it must not change before. Bodies that come out are the caller's.
+ * - An empty body and a body beyond `recordBytesMax` are refused for ever.
  * - After `close` every call answers `refused`, `failed` or throws; calls in flight have been answered before it resolves.
  */
 import type { AppendOutcome, LogId, ReadOutcome } from "../core/log/record.js";
@@ -22,3 +26,6 @@ export interface JournalPort {
   trim(log: LogId, base: number): Promise<void>;
   close(): Promise<void>;
 }
+
+/** The `base` above every position: the log as a whole is not needed any more. */
+export const WHOLE_LOG: number = Number.MAX_SAFE_INTEGER;

@@ -14,10 +14,17 @@ export type AppendOutcome =
   | { readonly kind: "happened" }
   /** Something stands there already: `body` is what stands there, perhaps our own record of an earlier try. */
   | { readonly kind: "taken"; readonly body: Uint8Array }
-  | { readonly kind: "refused"; readonly isPermanent: boolean; readonly message: string; readonly retryAfterMs: number | null }
+  | {
+      readonly kind: "refused";
+      readonly isPermanent: boolean;
+      readonly message: string;
+      readonly retryAfterMs: number | null;
+      /** The stable code of what is wrong with the store, where there is one (docs/errors.md). */
+      readonly code?: string;
+    }
   | { readonly kind: "unknown"; readonly message: string };
 
 /** What a read found: the records from the asked position on, without a gap; empty where the asked position is absent. */
 export type ReadOutcome =
   | { readonly kind: "records"; readonly bodies: readonly Uint8Array[] }
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "failed"; readonly message: string; readonly code?: string };
