@@ -96,7 +96,7 @@ export function journalContract(name: string, create: () => Promise<JournalUnder
         assert.equal(outcome.kind, "refused");
         assert.equal(outcome.kind === "refused" && outcome.isPermanent, true);
       }
-      for (const journalNow of reopen === null ? [journal] : [journal, await reopen()]) {
+      for await (const journalNow of beforeAndAfterRestart({ journal, reopen })) {
         const outcome = await journalNow.read("sizes", 1, 100, 2 ** 30);
         assert.equal(outcome.kind, "records");
         if (outcome.kind !== "records") continue;
@@ -127,7 +127,7 @@ export function journalContract(name: string, create: () => Promise<JournalUnder
     under("trimming keeps every record at or above the base", async ({ journal, reopen }) => {
       for (let position = 1; position <= 40; position++) await journal.append("a", position, patterned(1000 + position));
       await journal.trim("a", 25);
-      for (const journalNow of reopen === null ? [journal] : [journal, await reopen()]) {
+      for await (const journalNow of beforeAndAfterRestart({ journal, reopen })) {
         const outcome = await journalNow.read("a", 25, 100, 2 ** 30);
         assert.equal(outcome.kind === "records" && outcome.bodies.length, 16);
         for (const position of [1, 24, 25]) {
@@ -175,6 +175,11 @@ export function journalContract(name: string, create: () => Promise<JournalUnder
       assert.deepEqual(await texts(next, "a", 21), []);
     });
   });
+}
+
+async function* beforeAndAfterRestart(under: Pick<JournalUnderTest, "journal" | "reopen">): AsyncGenerator<JournalPort> {
+  yield under.journal;
+  if (under.reopen !== null) yield await under.reopen();
 }
 
 const bytes = (value: string) => new TextEncoder().encode(value);
