@@ -15,7 +15,8 @@ export type AnswerProblemCode =
   | "answer_too_large"
   | "answer_content_type"
   | "answer_redirect"
-  | "answer_status";
+  | "answer_status"
+  | "answer_not_http";
 
 /** Nothing of what comes from here on can be believed. */
 export class MalformedAnswer extends Error {

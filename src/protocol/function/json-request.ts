@@ -8,7 +8,7 @@ import { JsonWriter, jsonText } from "./json-writer.js";
 
 const writer = new JsonWriter();
 
-/** The request's body, as a copy of its own: views in `request` are not used after the call. */
+/** The request's body. Views in `request` are not used after the call; nobody writes to the body again. */
 export function encodeJsonInvocation(request: InvocationRequest): Uint8Array {
   writer.clear();
   writer.raw(HEAD);

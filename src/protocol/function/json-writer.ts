@@ -1,23 +1,26 @@
 /**
- * A growing buffer that JSON text is written into. One writer serves every request of a process: `take` hands out a copy
- * and starts again, so nothing is allocated per field. Payloads are spliced in as they are.
+ * A growing buffer that JSON text is written into. One writer serves every request of a process: texts are written one
+ * behind the other into blocks, and `take` hands out a view of a block, so that neither a field nor a small text costs an
+ * allocation. Payloads are spliced in as they are.
  */
 
-/** A buffer that one huge request made larger than this is not kept. */
-const KEPT_BYTES_MAX = 4 << 20;
+/** A block is held as long as any text in it is: small enough that a few slow calls do not hold much. */
+const BLOCK_BYTES = 64 << 10;
+
+/** A longer text gets bytes of its own, so that it does not use up the block. */
+const SHARED_BYTES_MAX = BLOCK_BYTES / 4;
+
+/** A buffer that one huge text made larger than this is not kept. */
+const KEPT_BYTES_MAX = 1 << 20;
 
 /** Below this length a loop is faster than `Uint8Array.set`. */
 const LOOP_BYTES_MAX = 24;
 
 export class JsonWriter {
-  #bytes: Uint8Array;
+  #bytes = new Uint8Array(BLOCK_BYTES);
+  /** Where the text that is being written began: what lies before was handed out and is never written again. */
+  #start = 0;
   #length = 0;
-  readonly #capacity: number;
-
-  constructor(capacity = 64 << 10) {
-    this.#capacity = capacity;
-    this.#bytes = new Uint8Array(capacity);
-  }
 
   /** Bytes that are JSON text already: a payload, or punctuation prepared with `jsonText`. */
   raw(value: Uint8Array): void {
@@ -81,16 +84,24 @@ export class JsonWriter {
   #second = Number.NaN;
   #secondText = "";
 
-  /** A copy of what was written; the writer is empty afterwards. */
+  /** What was written since the last `take`; nobody writes to it again. */
   take(): Uint8Array {
-    const copy = this.#bytes.slice(0, this.#length);
-    this.clear();
-    return copy;
+    if (this.#length - this.#start > SHARED_BYTES_MAX) {
+      const copy = this.#bytes.slice(this.#start, this.#length);
+      this.clear();
+      return copy;
+    }
+    const view = this.#bytes.subarray(this.#start, this.#length);
+    this.#start = this.#length;
+    return view;
   }
 
+  /** Forgets what was written since the last `take`. */
   clear(): void {
-    this.#length = 0;
-    if (this.#bytes.length > KEPT_BYTES_MAX) this.#bytes = new Uint8Array(this.#capacity);
+    this.#length = this.#start;
+    if (this.#bytes.length <= KEPT_BYTES_MAX) return;
+    this.#bytes = new Uint8Array(BLOCK_BYTES);
+    this.#start = this.#length = 0;
   }
 
   #ascii(text: string): void {
@@ -101,10 +112,14 @@ export class JsonWriter {
     this.#length = at;
   }
 
+  /** Goes on in a new block, with what was written of this text. */
   #grow(more: number): void {
-    const grown = new Uint8Array(Math.max(this.#length + more, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.#length));
+    const written = this.#length - this.#start;
+    const grown = new Uint8Array(Math.max(BLOCK_BYTES, (written + more) * 2));
+    grown.set(this.#bytes.subarray(this.#start, this.#length));
     this.#bytes = grown;
+    this.#start = 0;
+    this.#length = written;
   }
 }
 

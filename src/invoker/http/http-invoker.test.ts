@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { afterEach, describe, it } from "node:test";
+import type { InvocationEnd, InvocationRequest } from "../../core/entity/invocation.js";
+import type { ClockPort } from "../../ports/clock.js";
+import { HttpInvoker, type HttpInvokerOptions } from "./http-invoker.js";
+
+const clock: ClockPort = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  after: (ms, wake) => {
+    const timer = setTimeout(wake, ms);
+    return () => clearTimeout(timer);
+  },
+};
+const request = (deadlineMs = 5_000): InvocationRequest => ({ invocation: "i", deadlineMs, entities: [] });
+const ANSWER = `{"holdfast":"1","invocation":"i","entities":[]}`;
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+async function listening(server: Server | ReturnType<typeof createTcpServer>): Promise<number> {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  cleanups.push(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+function invokerOf(port: number, options: Partial<HttpInvokerOptions> = {}) {
+  const invoker = new HttpInvoker({ url: `http://127.0.0.1:${port}/f?x=1`, ...options }, clock);
+  cleanups.unshift(() => invoker.close());
+  return (deadlineMs?: number): Promise<InvocationEnd> =>
+    invoker.invoke(request(deadlineMs), null, new AbortController().signal, () => assert.fail("no entity was asked for"));
+}
+
+/** Answers what comes over a plain socket with these bytes. */
+async function rawServer(onRequest: (socket: Socket, count: number) => void): Promise<number> {
+  let count = 0;
+  return listening(
+    createTcpServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.on("data", () => onRequest(socket, count++));
+    }),
+  );
+}
+
+const head = (body: string) =>
+  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+
+describe("the HTTP invoker", () => {
+  it("takes a function that cannot be reached for unavailable, not for faulty", async () => {
+    const server = createTcpServer();
+    const port = await listening(server);
+    await new Promise((resolve) => server.close(resolve));
+    const end = await invokerOf(port)();
+    assert.equal(end.kind, "unavailable");
+    assert.match(end.kind === "unavailable" ? end.message : "", /cannot reach .*ECONNREFUSED/);
+    const unknown = new HttpInvoker({ url: "http://does-not-exist.invalid/" }, clock);
+    assert.equal((await unknown.invoke(request(), null, new AbortController().signal, () => undefined)).kind, "unavailable");
+    await unknown.close();
+  });
+
+  it("posts to the registered path with the operator's headers", async () => {
+    const seen: unknown[] = [];
+    const server = createServer((incoming, response) => {
+      seen.push(incoming.method, incoming.url, incoming.headers["x-key"], incoming.headers["content-type"]);
+      response.writeHead(200, { "content-type": "application/json; charset=utf-8" }).end(ANSWER);
+    });
+    const end = await invokerOf(await listening(server), { headers: [["x-key", "secret"]] })();
+    assert.deepEqual(end, { kind: "complete" });
+    assert.deepEqual(seen, ["POST", "/f?x=1", "secret", "application/json"]);
+  });
+
+  it("takes a kept connection that is closed under it for nobody's fault, but only once", async () => {
+    const port = await rawServer((socket, count) => (count === 0 ? socket.write(head(ANSWER)) : socket.destroy()));
+    const invoke = invokerOf(port, { connectionsMax: 1 });
+    assert.equal((await invoke()).kind, "complete");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(await invoke().then(({ kind }) => kind), "unavailable");
+    assert.deepEqual(await invoke().then(({ kind }) => kind), "cut");
+  });
+
+  it("waits for a connection until the deadline, and then blames nobody", async () => {
+    const port = await rawServer(() => undefined);
+    const invoke = invokerOf(port, { connectionsMax: 1 });
+    const [first, second] = await Promise.all([invoke(150), invoke(100)]);
+    assert.equal(first?.kind, "timeout");
+    assert.equal(second?.kind, "unavailable");
+  });
+
+  it("refuses what is no HTTP", async () => {
+    const end = await invokerOf(await rawServer((socket) => socket.end("hello there\r\n\r\n")))();
+    assert.equal(end.kind === "malformed" && end.code, "answer_not_http");
+  });
+
+  it("takes an answer shorter than it was announced for cut", async () => {
+    const end = await invokerOf(await rawServer((socket) => socket.end(head(ANSWER).slice(0, -5))))();
+    assert.equal(end.kind, "cut");
+  });
+
+  it("refuses an answer that announces more than is allowed, and one that is compressed", async () => {
+    const large = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 52428800\r\n\r\n{`;
+    const tooLarge = await invokerOf(await rawServer((socket) => socket.write(large)))();
+    assert.equal(tooLarge.kind === "malformed" && tooLarge.code, "answer_too_large");
+    const zipped = head("xx").replace("\r\n\r\n", "\r\ncontent-encoding: gzip\r\n\r\n");
+    const end = await invokerOf(await rawServer((socket) => socket.write(zipped)))();
+    assert.equal(end.kind === "malformed" && end.code, "answer_content_type");
+  });
+
+  it("is not led astray by an informational response", async () => {
+    const early = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
+    const port = await rawServer((socket) => socket.write(early + head(ANSWER)));
+    assert.equal((await invokerOf(port)()).kind, "complete");
+  });
+
+  it("refuses a URL that is none of HTTP", () => {
+    assert.throws(() => new HttpInvoker({ url: "ftp://x/" }, clock), /not an HTTP URL/);
+  });
+});
