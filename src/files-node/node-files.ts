@@ -25,16 +25,15 @@ export class NodeFiles implements FilePort {
     return new NodeAppendFile(thread, path, await thread.ask(path, { kind: "open", path }));
   }
 
-  async openRead(path: string): Promise<ReadFile | null> {
-    const handle = await attemptOrNull(path, () => fs.open(path, "r"));
-    return handle === null ? null : new NodeReadFile(path, handle);
+  openRead(path: string): Promise<ReadFile | null> {
+    return this.#open(path);
   }
 
   async read(path: string, offset = 0, length?: number): Promise<Uint8Array | null> {
-    const file = await this.openRead(path);
+    const file = await this.#open(path);
     if (file === null) return null;
     try {
-      return await file.read(offset, length ?? Math.max(0, ((await this.size(path)) ?? 0) - offset));
+      return await file.read(offset, length ?? Math.max(0, (await file.size()) - offset));
     } finally {
       await file.close();
     }
@@ -55,6 +54,11 @@ export class NodeFiles implements FilePort {
   /** Ends the write threads behind what was asked of them. Files that are open are of no use afterwards. */
   async close(): Promise<void> {
     await Promise.all([...this.#threads.values()].map((thread) => thread.close()));
+  }
+
+  async #open(path: string): Promise<NodeReadFile | null> {
+    const handle = await attemptOrNull(path, () => fs.open(path, "r"));
+    return handle === null ? null : new NodeReadFile(path, handle);
   }
 
   #thread(lane: WriteLane): WriteThread {
@@ -133,6 +137,10 @@ class NodeReadFile implements ReadFile {
       filled += bytesRead;
     }
     return filled === length ? bytes : bytes.slice(0, filled);
+  }
+
+  async size(): Promise<number> {
+    return (await attempt(this.#path, () => this.#handle.stat())).size;
   }
 
   close(): Promise<void> {

@@ -144,6 +144,7 @@ export function kindOfErrno(code: string | undefined): FileProblem["kind"] {
     case "EACCES":
     case "EPERM":
     case "EROFS":
+    case "ENOTDIR":
       return "denied";
     default:
       return "failed";
