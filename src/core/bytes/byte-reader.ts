@@ -76,6 +76,11 @@ export class ByteReader {
     return value;
   }
 
+  skip(length: number): void {
+    this.#need(length);
+    this.#at += length;
+  }
+
   /** A view, not a copy. */
   raw(length: number): Uint8Array {
     this.#need(length);

@@ -1,0 +1,131 @@
+/**
+ * A block of a segment: entries in key order, about 8 KB of them, or one larger entry.
+ *
+ *     u8 codec, u8 key id, entries, u32 CRC
+ *     entry: varint shared, varint rest, rest of the key, u8 flags, varint expiry where EXPIRES, varint length and value
+ *            where not TOMBSTONE
+ *
+ * `shared` bytes of the key are those of the entry before it; the first entry of a block shares none.
+ */
+import { ByteReader, MalformedBytes } from "../bytes/byte-reader.js";
+import type { ByteWriter } from "../bytes/byte-writer.js";
+import type { Checksum } from "./crc32.js";
+import { blockSeed, CODEC_NONE, CRC_BYTES, damaged, KEY_ID_NONE } from "./segment-format.js";
+import { KEY_BYTES_MAX } from "./slab-table.js";
+import { NEVER, NO_BYTES, PARTIAL, TOMBSTONE } from "./version-fold.js";
+
+const EXPIRES = 4;
+const BLOCK_HEADER_BYTES = 2;
+
+export function beginBlock(writer: ByteWriter): void {
+  writer.u8(CODEC_NONE);
+  writer.u8(KEY_ID_NONE);
+}
+
+export function writeEntry(
+  writer: ByteWriter,
+  key: Uint8Array,
+  shared: number,
+  flags: number,
+  expiresAtMs: number,
+  value: Uint8Array,
+): void {
+  writer.varint(shared);
+  writer.varint(key.length - shared);
+  writer.raw(shared === 0 ? key : key.subarray(shared));
+  const expires = expiresAtMs === NEVER ? 0 : EXPIRES;
+  writer.u8((flags & (TOMBSTONE | PARTIAL)) | expires);
+  if (expires !== 0) writer.varint(expiresAtMs);
+  if ((flags & TOMBSTONE) === 0) writer.block(value);
+}
+
+/** Throws `SegmentFault` where the block is not what was written at that offset of that object. */
+export function checkBlock(block: Uint8Array, object: string, seed: number, offset: number, checksum: Checksum): void {
+  const end = block.length - CRC_BYTES;
+  if (end < BLOCK_HEADER_BYTES) throw damaged(object, `the block at ${offset} has ${block.length} bytes`);
+  const stored = new ByteReader(block, end).u32();
+  const actual = checksum(block.subarray(0, end), blockSeed(seed, offset));
+  if (stored !== actual) throw damaged(object, `the block at ${offset} has a wrong checksum`);
+  if (block[0] !== CODEC_NONE || block[1] !== KEY_ID_NONE)
+    throw damaged(object, `the block at ${offset} has an unknown codec or key`);
+}
+
+/** Walks the entries of a checked block. The fields show the entry that `next` moved to; `key` is valid until then. */
+export class BlockCursor {
+  #block: Uint8Array = NO_BYTES;
+  #reader = new ByteReader(NO_BYTES);
+  #keyBuffer = new Uint8Array(256);
+  #keyLength = 0;
+  flags = 0;
+  expiresAtMs = NEVER;
+  value: Uint8Array = NO_BYTES;
+
+  /** Sets the cursor in front of the first entry. */
+  reset(block: Uint8Array): void {
+    this.#block = block;
+    this.#reader = new ByteReader(block, BLOCK_HEADER_BYTES, block.length - CRC_BYTES);
+    this.#keyLength = 0;
+  }
+
+  get key(): Uint8Array {
+    return this.#keyBuffer.subarray(0, this.#keyLength);
+  }
+
+  /** As `compareBytes` of the entry's key with `key`. */
+  compareKey(key: Uint8Array): number {
+    const buffer = this.#keyBuffer;
+    const length = Math.min(this.#keyLength, key.length);
+    for (let at = 0; at < length; at++) {
+      const difference = (buffer[at] as number) - (key[at] as number);
+      if (difference !== 0) return difference;
+    }
+    return this.#keyLength - key.length;
+  }
+
+  compareTo(other: BlockCursor): number {
+    const left = this.#keyBuffer;
+    const right = other.#keyBuffer;
+    const length = Math.min(this.#keyLength, other.#keyLength);
+    for (let at = 0; at < length; at++) {
+      const difference = (left[at] as number) - (right[at] as number);
+      if (difference !== 0) return difference;
+    }
+    return this.#keyLength - other.#keyLength;
+  }
+
+  /** False at the end. Throws `MalformedBytes` where the entries make no sense. */
+  next(): boolean {
+    const reader = this.#reader;
+    if (reader.remaining === 0) return false;
+    const shared = reader.varint();
+    const rest = reader.varint();
+    const length = shared + rest;
+    if (shared > this.#keyLength || length > KEY_BYTES_MAX)
+      throw new MalformedBytes("a key shares more than there is, or is too long");
+    if (length > this.#keyBuffer.length) this.#growKey(length);
+    const from = reader.offset;
+    reader.skip(rest);
+    for (let at = 0; at < rest; at++) this.#keyBuffer[shared + at] = this.#block[from + at] as number;
+    this.#keyLength = length;
+    this.flags = reader.u8();
+    this.expiresAtMs = (this.flags & EXPIRES) === 0 ? NEVER : reader.varint();
+    this.value = (this.flags & TOMBSTONE) === 0 ? reader.block() : NO_BYTES;
+    this.flags &= TOMBSTONE | PARTIAL;
+    return true;
+  }
+
+  /** Moves to the entry of that key; false where the block has none. */
+  find(key: Uint8Array): boolean {
+    while (this.next()) {
+      const order = this.compareKey(key);
+      if (order >= 0) return order === 0;
+    }
+    return false;
+  }
+
+  #growKey(length: number): void {
+    const grown = new Uint8Array(Math.max(length, 2 * this.#keyBuffer.length));
+    grown.set(this.#keyBuffer);
+    this.#keyBuffer = grown;
+  }
+}
