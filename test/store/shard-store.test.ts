@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { StoreDriver } from "../../../test/store/store-driver.js";
-import { encodeUtf8, readUtf8 } from "../bytes/utf8.js";
-import { CacheBudget } from "./cache-budget.js";
-import { crc32 } from "./crc32.js";
-import type { SegmentReference } from "./segment-reference.js";
-import { COLD, type Completion, ShardStore } from "./shard-store.js";
-import type { StoreEffect } from "./store-io.js";
-import { DEFAULT_STORE_LIMITS } from "./store-options.js";
+import { encodeUtf8, readUtf8 } from "../../src/core/bytes/utf8.js";
+import { CacheBudget } from "../../src/core/store/cache-budget.js";
+import { crc32 } from "../../src/core/store/crc32.js";
+import type { SegmentReference } from "../../src/core/store/segment-reference.js";
+import { COLD, type Completion, ShardStore } from "../../src/core/store/shard-store.js";
+import type { StoreEffect } from "../../src/core/store/store-io.js";
+import { DEFAULT_STORE_LIMITS } from "../../src/core/store/store-options.js";
+import { StoreDriver } from "./store-driver.js";
 
 /** Partial values in these tests: the newer text in front of the older one. */
 const joined = (newer: Uint8Array, older: Uint8Array) => encodeUtf8(`${readUtf8(newer)}+${readUtf8(older)}`);
