@@ -15,6 +15,8 @@ export interface Generation {
   /** What the budget has charged for it. */
   charged: number;
   isOld: boolean;
+  /** False once it was dropped: it may be dropped while somebody is still filling it. */
+  isHeld: boolean;
 }
 
 /** Blocks may take this part of the limit; what is read again and again moves into clean tables anyway. */
@@ -71,7 +73,7 @@ export class CacheBudget {
 
   /** Takes a generation as the youngest of all. It is charged at the first `recharge`, which may drop it again. */
   add(table: SlabTable, owner: Generation["owner"]): Generation {
-    const generation: Generation = { table, owner, charged: 0, isOld: false };
+    const generation: Generation = { table, owner, charged: 0, isOld: false, isHeld: true };
     this.#generations.push(generation);
     return generation;
   }
@@ -79,7 +81,7 @@ export class CacheBudget {
   /** After a generation's table grew. Drops the oldest generations where that is too much. */
   recharge(generation: Generation): void {
     const { bytes } = generation.table;
-    if (bytes === generation.charged) return;
+    if (bytes === generation.charged || !generation.isHeld) return;
     this.charge("clean", bytes - generation.charged);
     generation.charged = bytes;
     if (this.#bytes > this.bytesMax) this.settle();
@@ -87,9 +89,9 @@ export class CacheBudget {
 
   /** Its owner no longer has it. */
   remove(generation: Generation): void {
-    const at = this.#generations.indexOf(generation);
-    if (at < 0) return;
-    this.#generations.splice(at, 1);
+    if (!generation.isHeld) return;
+    generation.isHeld = false;
+    this.#generations.splice(this.#generations.indexOf(generation), 1);
     this.charge("clean", -generation.charged);
     generation.charged = 0;
   }

@@ -19,6 +19,8 @@ export class ReadTicket implements BlockWaiter {
   #pinnedBytes = 0;
   #problem: StoreProblem | null = null;
   #readahead = 1;
+  /** Answered or cancelled; other reads that it waited for may still come back. */
+  #isClosed = false;
 
   constructor(id: number, ask: ReadAsk, cache: CacheBudget, runnable: Set<ReadTicket>) {
     this.id = id;
@@ -48,19 +50,21 @@ export class ReadTicket implements BlockWaiter {
   }
 
   take(id: number, bytes: Uint8Array): void {
-    if (this.#blocks.has(id)) return;
+    if (this.#isClosed || this.#blocks.has(id)) return;
     this.#blocks.set(id, bytes);
     this.#pinnedBytes += bytes.length;
     this.#cache.charge("pinned", bytes.length);
   }
 
   wake(problem: StoreProblem | null): void {
+    if (this.#isClosed) return;
     this.#problem ??= problem;
     this.#runnable.add(this);
   }
 
   /** Lets go of its blocks. */
   close(): void {
+    this.#isClosed = true;
     this.#cache.charge("pinned", -this.#pinnedBytes);
     this.#pinnedBytes = 0;
     this.#blocks.clear();
