@@ -250,6 +250,20 @@ export const REQUEST_PROBLEMS = {
     "The state that this command would leave is over the type's limit (1 MB by default, 4 MB at most), so the command was refused.",
     "Keep less in one entity, or raise types.{type}.stateMax.",
   ),
+  refused: failure(
+    409,
+    "caller",
+    "Refused by the function",
+    "The function refused the command, with a code of its own in 'code'. Nothing of the command took effect.",
+    "The detail, and 'details', come from the function; its documentation says what its codes mean.",
+  ),
+  invalid_input: failure(
+    422,
+    "caller",
+    "The input does not fit",
+    "The function's schema does not take the input. Nothing of the command took effect.",
+    "The member 'errors' lists each place, as a path, and what is wrong there.",
+  ),
   internal_error: failure(
     500,
     "operator",

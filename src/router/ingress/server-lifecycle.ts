@@ -23,6 +23,8 @@ export class ListenProblem extends Error {
 
 export class BoundedServer {
   readonly #server: Server;
+  /** Connections that have not sent a request yet: Node counts them as busy, so a stop would wait for them. */
+  readonly #silent = new Set<Socket>();
   #isStopping = false;
 
   constructor(connectionsMax: number, serve: (request: IncomingMessage, response: ServerResponse) => void) {
@@ -34,11 +36,19 @@ export class BoundedServer {
       keepAliveTimeout: KEEP_ALIVE_MS,
       noDelay: true,
     };
-    this.#server = createServer(options, serve);
+    const begin = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#silent.delete(request.socket);
+      serve(request, response);
+    };
+    this.#server = createServer(options, begin);
     this.#server.maxConnections = connectionsMax;
     this.#server.on("clientError", refuseBytes);
     // 100-continue: the exchange looks at the announced length first, and only then is the client told to go on.
-    this.#server.on("checkContinue", serve);
+    this.#server.on("checkContinue", begin);
+    this.#server.on("connection", (socket: Socket) => {
+      this.#silent.add(socket);
+      socket.on("close", () => this.#silent.delete(socket));
+    });
   }
 
   get isStopping(): boolean {
@@ -65,6 +75,7 @@ export class BoundedServer {
     const server = this.#server;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
+    for (const socket of this.#silent) socket.destroy();
     const force = setTimeout(() => server.closeAllConnections(), graceMs);
     await closed;
     clearTimeout(force);

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { errorsPage } from "../../../scripts/errors-page.js";
+import {
+  ADMIN_PROBLEMS,
+  COMMAND_LINE_PROBLEMS,
+  PROBLEMS,
+  REQUEST_PROBLEMS,
+  START_PROBLEMS,
+  STORAGE_PROBLEMS,
+} from "../../../src/router/ingress/problem-table.js";
+
+describe("the table of problems", () => {
+  it("is what docs/errors.md says", () => {
+    const hint = "run 'npm run build && node dist/scripts/errors-page.js'";
+    assert.equal(readFileSync("docs/errors.md", "utf8"), errorsPage(), hint);
+  });
+
+  it("has each code in one group", () => {
+    const groups = [REQUEST_PROBLEMS, ADMIN_PROBLEMS, START_PROBLEMS, STORAGE_PROBLEMS, COMMAND_LINE_PROBLEMS];
+    const codes = groups.flatMap((group) => Object.keys(group));
+    assert.equal(new Set(codes).size, codes.length);
+    assert.equal(Object.keys(PROBLEMS).length, codes.length);
+  });
+
+  it("has codes that can be names everywhere, and a remedy for each", () => {
+    for (const [code, entry] of Object.entries(PROBLEMS)) {
+      assert.match(code, /^[a-z]+(_[a-z]+)*$/);
+      assert.ok(entry.meaning.endsWith(".") && entry.remedy.endsWith("."), code);
+    }
+  });
+});
