@@ -17,7 +17,7 @@ Every refusal and failure has a stable code. Over HTTP it comes as a problem doc
 \`retryable\` says whether the same request can succeed later, and the header \`holdfast-error-source\` whether the router
 or the function speaks. Requests that are answered with 429 or 503 carry \`Retry-After\`.
 
-Whether a retry is *safe* is another question: with an \`Idempotency-Key\` it always is.
+Whether a retry is _safe_ is another question: with an \`Idempotency-Key\` it always is.
 
 This page is written from \`src/router/ingress/problem-table.ts\` by \`scripts/errors-page.ts\`.
 `;
@@ -42,7 +42,7 @@ export function errorsPage(): string {
 function section(code: string, entry: ProblemEntry): string {
   const facts = [`for the ${entry.actor}`, entry.isRetryable ? "retry can help" : "a retry alone does not help"];
   if (entry.status !== null) facts.unshift(`HTTP ${entry.status}`);
-  return `### ${code}\n\n**${entry.title}** (${facts.join("; ")}). ${entry.meaning}\n*What to do:* ${entry.remedy}\n`;
+  return `### ${code}\n\n**${entry.title}** (${facts.join("; ")}). ${entry.meaning}\n_What to do:_ ${entry.remedy}\n`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) writeFileSync("docs/errors.md", errorsPage());

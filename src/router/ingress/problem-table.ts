@@ -391,9 +391,19 @@ export const STORAGE_PROBLEMS = {
     "Start the newer version.",
   ),
   segment_missing: start(
-    "A segment is missing or damaged",
-    "A file that the manifest names is not there, or does not match its checksum. It is never taken for empty.",
+    "A segment is missing",
+    "A file that the manifest names is not there. It is never taken for empty.",
     "The message names the object. Restore it from a backup.",
+  ),
+  segment_damaged: start(
+    "A segment is damaged",
+    "A file that the manifest names does not match its checksum. It is never taken for empty.",
+    "The message names the object. Restore it from a backup; check the disk.",
+  ),
+  document_damaged: start(
+    "A document of the directory is damaged",
+    "A document that says who owns what is not what was written.",
+    "Do not delete anything. Restore the data directory from a backup, or from a copy of the disk.",
   ),
   records_missing: start(
     "Records are missing from the journal",
@@ -410,10 +420,10 @@ export const STORAGE_PROBLEMS = {
     "The storage has no space left; nothing that was not durable was acknowledged.",
     "Free some space and start the router again.",
   ),
-  sync_failed: start(
-    "The disk refused to make data durable",
-    "A sync of the journal failed. It is never retried, because the disk may have dropped what it could not write.",
-    "Check the disk, then start the router again.",
+  disk_failed: start(
+    "The disk failed",
+    "The disk failed a write, a sync or a read. A failed sync is never retried, because only a restart can tell what is stored.",
+    "Check the disk and the system log, then start the router again; it reads back what is really stored.",
   ),
 } satisfies Record<string, ProblemEntry>;
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { errorsPage } from "../../../scripts/errors-page.js";
+import type { StorageCode } from "../../../src/ports/storage-problem.js";
 import {
   ADMIN_PROBLEMS,
   COMMAND_LINE_PROBLEMS,
@@ -11,6 +12,9 @@ import {
   STORAGE_PROBLEMS,
 } from "../../../src/router/ingress/problem-table.js";
 
+/** Does not compile where a storage code has no entry. */
+const STORAGE: Readonly<Record<StorageCode, unknown>> = STORAGE_PROBLEMS;
+
 describe("the table of problems", () => {
   it("is what docs/errors.md says", () => {
     const hint = "run 'npm run build && node dist/scripts/errors-page.js'";
@@ -18,7 +22,7 @@ describe("the table of problems", () => {
   });
 
   it("has each code in one group", () => {
-    const groups = [REQUEST_PROBLEMS, ADMIN_PROBLEMS, START_PROBLEMS, STORAGE_PROBLEMS, COMMAND_LINE_PROBLEMS];
+    const groups = [REQUEST_PROBLEMS, ADMIN_PROBLEMS, START_PROBLEMS, STORAGE, COMMAND_LINE_PROBLEMS];
     const codes = groups.flatMap((group) => Object.keys(group));
     assert.equal(new Set(codes).size, codes.length);
     assert.equal(Object.keys(PROBLEMS).length, codes.length);
