@@ -89,9 +89,9 @@ export class Dispatcher implements DispatcherPort {
     this.#offerByKey.delete(runnable.key);
     offer.attempt = DECIDED;
     offer.lane.remove(offer);
-    const type = this.#typeLanes(runnable.type);
+    const type = this.#typeLanes(offer.runnable.type);
     type.endpoint?.laneShrank(offer.lane, 1);
-    if (type.endpoint === null && type.queued === 0) this.#typeByName.delete(runnable.type);
+    if (type.endpoint === null && type.queued === 0) this.#typeByName.delete(type.type);
   }
 
   plan(nowMs: number): readonly Batch[] {
@@ -223,8 +223,10 @@ export class Dispatcher implements DispatcherPort {
     if (running.isMeasured || running.unfinished > running.members.length >> 2) return;
     // Taken when three quarters are through, so that one straggler says nothing about the price of a command.
     running.isMeasured = true;
-    lane.perCommand.record(tookMs / running.commandCount);
     if (running.isSingle) lane.single.record(tookMs);
+    // A single command says only what more of them cannot exceed: it includes what the invocation costs by itself.
+    if (running.isSingle && lane.perCommand.isKnown) lane.perCommand.record(Math.min(tookMs, lane.perCommand.ms));
+    else lane.perCommand.record(tookMs / running.commandCount);
   }
 
   /** What the end means for members without a result; null: there are none. Tells the endpoint's health, too. */

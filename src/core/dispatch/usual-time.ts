@@ -4,7 +4,13 @@ const UNKNOWN = -1;
 
 /** The usual time: a moving mean that one outlier cannot carry away, and that follows a lasting change within some dozen samples. */
 export class UsualTime {
+  readonly #weight: number;
   #ms = UNKNOWN;
+
+  /** `weight` of a new sample: its inverse is about the number of samples that it remembers. */
+  constructor(weight = 1 / 16) {
+    this.#weight = weight;
+  }
 
   /** 0 before the first sample. */
   get ms(): number {
@@ -22,7 +28,7 @@ export class UsualTime {
       return;
     }
     // The added millisecond lets it climb from 0, which a coarse clock yields.
-    this.#ms = ms + (Math.min(sampleMs, ms * 4 + 1) - ms) / 16;
+    this.#ms = ms + (Math.min(sampleMs, ms * 4 + 1) - ms) * this.#weight;
   }
 }
 
