@@ -8,6 +8,7 @@ import type { ClockPort } from "../../ports/clock.js";
 import type { AnswerDecoder, Results } from "../../protocol/function/answer-decoder.js";
 import { cut, malformed } from "../../protocol/function/answer-problem.js";
 import { decoderFor, endOfStatus, retryAfterMs } from "../../protocol/function/http-binding.js";
+import type { AbortableCalls } from "./abortable-calls.js";
 
 export interface HttpCallOptions {
   readonly origin: string;
@@ -15,6 +16,7 @@ export interface HttpCallOptions {
   readonly answerBytesMax: number;
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  readonly abortable: AbortableCalls;
   readonly clock: ClockPort;
   readonly endpoint: EndpointHistory;
   readonly resolve: (end: InvocationEnd) => void;
@@ -44,7 +46,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
   constructor(options: HttpCallOptions) {
     this.#options = options;
     this.#cancelTimer = options.clock.after(options.deadlineMs, () => this.#onDeadline());
-    options.signal.addEventListener("abort", this.#onAbort, { once: true });
+    options.abortable.add(options.signal, this.#onAbort);
     if (options.signal.aborted) {
       this.#onAbort();
       this.#settle();
@@ -145,7 +147,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
   #end(end: InvocationEnd): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#options.abortable.remove(this.#options.signal, this.#onAbort);
     this.#options.resolve(end);
   }
 

@@ -6,6 +6,7 @@ import type { DiscoverOutcome, InvokerPort, TraceContext } from "../../ports/inv
 import { Results } from "../../protocol/function/answer-decoder.js";
 import type { Encoding } from "../../protocol/function/contract.js";
 import { acceptOf, contentTypeOf, encodeInvocation } from "../../protocol/function/http-binding.js";
+import { AbortableCalls } from "./abortable-calls.js";
 import { type EndpointHistory, HttpCall } from "./http-call.js";
 import { discoverOverHttp } from "./http-discovery.js";
 
@@ -37,6 +38,7 @@ export class HttpInvoker implements InvokerPort {
   readonly #extraHeaders: readonly string[];
   readonly #answerBytesMax: number;
   readonly #clock: ClockPort;
+  readonly #abortable = new AbortableCalls();
   readonly #endpoint: EndpointHistory = { hasAnswered: false, wasReset: false };
 
   /** Throws for a URL that is no HTTP URL. */
@@ -75,6 +77,7 @@ export class HttpInvoker implements InvokerPort {
         answerBytesMax: this.#answerBytesMax,
         deadlineMs: request.deadlineMs,
         signal,
+        abortable: this.#abortable,
         clock: this.#clock,
         endpoint: this.#endpoint,
         resolve,

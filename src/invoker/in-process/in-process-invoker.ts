@@ -2,6 +2,7 @@
  * Calls a function in this very process, through the same bytes, decoders and rules as over HTTP: for embedded use and for
  * tests. A function that throws was reached and crashed, so the invocation is cut.
  */
+import { setMaxListeners } from "node:events";
 import type { EntityResult, InvocationEnd, InvocationRequest } from "../../core/entity/invocation.js";
 import type { ClockPort } from "../../ports/clock.js";
 import type { DiscoverOutcome, InvokerPort, TraceContext } from "../../ports/invoker.js";
@@ -75,6 +76,8 @@ export class InProcessInvoker implements InvokerPort {
     const results = new Results(request, onEntity);
     const { deadlineMs } = request;
     if (signal.aborted || this.#closed.signal.aborted) return GIVEN_UP;
+    // Many calls may share a signal; that is no leak.
+    setMaxListeners(0, signal, this.#closed.signal);
     const call = new AbortController();
     const stop = (end: InvocationEnd) => call.abort(end);
     const giveUp = (): void => stop(GIVEN_UP);
