@@ -5,6 +5,8 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from "
 import { afterEach, describe, it } from "node:test";
 import type { InvocationEnd, InvocationRequest } from "../../core/entity/invocation.js";
 import type { ClockPort } from "../../ports/clock.js";
+import { CONTENT_TYPE } from "../../protocol/function/contract.js";
+import { endFrame, parseProtobufInvocation } from "../../protocol/function/server-protobuf.js";
 import { HttpInvoker, type HttpInvokerOptions } from "./http-invoker.js";
 
 const clock: ClockPort = {
@@ -73,6 +75,19 @@ describe("the HTTP invoker", () => {
     const end = await invokerOf(await listening(server), { headers: [["x-key", "secret"]] })();
     assert.deepEqual(end, { kind: "complete" });
     assert.deepEqual(seen, ["POST", "/f?x=1", "secret", "application/json"]);
+  });
+
+  it("speaks protobuf where it is told to, and takes a streamed answer", async () => {
+    let seen: unknown[] = [];
+    const server = createServer(async (incoming, response) => {
+      const body: Buffer[] = [];
+      for await (const chunk of incoming) body.push(chunk);
+      seen = [incoming.headers["content-type"], incoming.headers.accept, parseProtobufInvocation(Buffer.concat(body)).invocation];
+      response.writeHead(200, { "content-type": CONTENT_TYPE.protobufStream }).end(endFrame(0));
+    });
+    const end = await invokerOf(await listening(server), { encoding: "protobuf" })();
+    assert.deepEqual(end, { kind: "complete" });
+    assert.deepEqual(seen, [CONTENT_TYPE.protobuf, `${CONTENT_TYPE.protobufStream}, ${CONTENT_TYPE.protobuf}`, "i"]);
   });
 
   it("takes a kept connection that is closed under it for nobody's fault, but only once", async () => {

@@ -5,6 +5,7 @@
 import { cut, MalformedAnswer, malformed, ShapeProblem } from "./answer-problem.js";
 import type { EntityResult, InvocationEnd, InvocationRequest } from "./contract.js";
 import { JsonSyntax } from "./json-scanner.js";
+import { ProtobufSyntax } from "./protobuf-fields.js";
 
 export interface AnswerDecoder {
   /**
@@ -127,6 +128,7 @@ export function tooLarge(bytesMax: number): InvocationEnd {
 export function endOfProblem(error: unknown): InvocationEnd {
   if (error instanceof MalformedAnswer) return malformed(error.code, error.message);
   if (error instanceof ShapeProblem) return malformed("answer_shape", error.message);
+  if (error instanceof ProtobufSyntax) return malformed("answer_not_protobuf", error.message);
   if (error instanceof JsonSyntax) return malformed("answer_not_json", `${error.message}, at byte ${error.offset}`);
   throw error;
 }

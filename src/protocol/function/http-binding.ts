@@ -7,10 +7,11 @@ import { cut, malformed } from "./answer-problem.js";
 import { CONTENT_TYPE, type Encoding, type InvocationEnd, type InvocationRequest } from "./contract.js";
 import { JsonStreamDecoder, jsonDocumentDecoder } from "./json-answer-decoder.js";
 import { encodeJsonInvocation } from "./json-request.js";
+import { ProtobufStreamDecoder, protobufDocumentDecoder } from "./protobuf-answer-decoder.js";
+import { encodeProtobufInvocation } from "./protobuf-request.js";
 
 export function encodeInvocation(encoding: Encoding, request: InvocationRequest): Uint8Array {
-  if (encoding === "json") return encodeJsonInvocation(request);
-  throw new Error("protobuf");
+  return encoding === "json" ? encodeJsonInvocation(request) : encodeProtobufInvocation(request);
 }
 
 export function contentTypeOf(encoding: Encoding): string {
@@ -34,6 +35,10 @@ export function decoderFor(contentType: string, results: Results, bytesMax: numb
       return jsonDocumentDecoder(results, bytesMax);
     case "application/x-ndjson":
       return new JsonStreamDecoder(results, bytesMax);
+    case "application/x-protobuf":
+      return parameters.some((parameter) => parameter.trim() === "encoding=delimited")
+        ? new ProtobufStreamDecoder(results, bytesMax)
+        : protobufDocumentDecoder(results, bytesMax);
     default:
       return null;
   }

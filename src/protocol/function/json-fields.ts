@@ -72,7 +72,7 @@ export function once(seen: number, key: number): number {
 }
 
 /** Names and ids: longer ones are refused here, before anything is made of them. */
-const NAME_BYTES_MAX = 1024;
+export const NAME_BYTES_MAX = 1024;
 
 /** A text that is a name or an id. */
 export function readName(scanner: JsonScanner, what: string): string {
