@@ -34,6 +34,8 @@ export type EventSpecs = { readonly [name: string]: Schema | EventSpec };
 /** The schema of an event's data, however it was declared. */
 export type EventSchema<E> = E extends EventSpec<infer Data> ? Data : E;
 
+// `NoInfer` keeps the place where a spec is put (any spec) from deciding what it is: what is not given is `undefined`.
+
 /** Declares a command. `internal: true`: only entities may send it, the ingress does not know it. */
 export function command<
   Input extends Schema | undefined = undefined,
@@ -41,16 +43,16 @@ export function command<
   const Internal extends boolean = false,
 >(
   options: { readonly input?: Input; readonly reply?: Reply; readonly internal?: Internal } = {},
-): CommandSpec<Input, Reply, Internal extends true ? "internal" : "public"> {
+): CommandSpec<NoInfer<Input>, NoInfer<Reply>, NoInfer<Internal> extends true ? "internal" : "public"> {
   const access = (options.internal === true ? "internal" : "public") as Internal extends true ? "internal" : "public";
-  return { kind: "command", input: options.input as Input, reply: options.reply as Reply, access };
+  return { kind: "command", input: options.input as NoInfer<Input>, reply: options.reply as NoInfer<Reply>, access };
 }
 
 /** Declares a query: reads an entity, changes nothing. */
 export function query<Input extends Schema | undefined = undefined, Reply extends Schema | undefined = undefined>(
   options: { readonly input?: Input; readonly reply?: Reply } = {},
-): QuerySpec<Input, Reply> {
-  return { kind: "query", input: options.input as Input, reply: options.reply as Reply };
+): QuerySpec<NoInfer<Input>, NoInfer<Reply>> {
+  return { kind: "query", input: options.input as NoInfer<Input>, reply: options.reply as NoInfer<Reply> };
 }
 
 /** Declares an event whose data changed its form: `version` says which form a stored event has (`apply` gets to see it). */

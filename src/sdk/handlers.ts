@@ -114,7 +114,7 @@ export type ReplyHandlers<R extends RepliesSpec, Context> = {
 
 /** A part of a definition that may be left out exactly where it would be empty. */
 type Part<Name extends string, Handlers> = keyof Handlers extends never
-  ? { readonly [N in Name]?: Handlers }
+  ? { readonly [N in Name]?: { readonly [undeclared: string]: never } }
   : { readonly [N in Name]: Handlers };
 
 export type EventSourcedHandlers<

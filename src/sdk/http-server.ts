@@ -1,5 +1,5 @@
 /** The HTTP server behind `serve`: Node's own, one POST per request of the contract. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { CONTENT_TYPE } from "../protocol/function/contract.js";
 import type { JsonEntityResult, JsonInvocation } from "../protocol/function/json-form.js";
@@ -37,7 +37,16 @@ const BODY_BYTES_MAX = 64 << 20;
 const KEEP_ALIVE_MS = 120_000;
 
 export async function listen(served: Served, options: ServeOptions): Promise<FunctionServer> {
+  // Not imported: contracts share an entry with `serve`, and bundles of contracts for browsers have no such module.
+  const { createServer } = process.getBuiltinModule("node:http");
+  const running = new Set<ServerResponse>();
+  let onAllAnswered: (() => void) | undefined;
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (request, response) => {
+    running.add(response);
+    response.once("close", () => {
+      running.delete(response);
+      if (running.size === 0) onAllAnswered?.();
+    });
     answer(served, options, request, response).catch((error: unknown) => failed(response, error));
   });
   const host = options.host ?? "127.0.0.1";
@@ -45,16 +54,17 @@ export async function listen(served: Served, options: ServeOptions): Promise<Fun
     server.once("error", reject);
     server.listen(options.port, host, resolve);
   });
-  const { port } = server.address() as AddressInfo;
-  const name = host.includes(":") ? `[${host}]` : host;
-  return { url: `http://${name}:${port}`, port, close: () => close(server) };
-}
 
-function close(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.close((error) => (error === undefined ? resolve() : reject(error)));
-    server.closeIdleConnections();
-  });
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((resolve, reject) =>
+      server.close((error) => (error === undefined ? resolve() : reject(error))),
+    );
+    if (running.size > 0) await new Promise<void>((resolve) => (onAllAnswered = resolve));
+    server.closeAllConnections(); // idle ones: routers keep them open for as long as we let them
+    await closed;
+  };
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`, port, close };
 }
 
 async function answer(served: Served, options: ServeOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -42,6 +42,6 @@ export function replyOf<
   contract: { readonly type: Type; readonly commands: C },
   name: Name,
   context?: Context,
-): ReplySpec<Type, Name, OutputOf<C[Name]["reply"]>, Context> {
-  return { kind: "reply", type: contract.type, command: name, context: context as Context };
+): ReplySpec<Type, Name, OutputOf<C[Name]["reply"]>, NoInfer<Context>> {
+  return { kind: "reply", type: contract.type, command: name, context: context as NoInfer<Context> };
 }

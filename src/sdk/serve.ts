@@ -1,6 +1,6 @@
-/** `serve`: definitions as an HTTP function. The server itself is loaded when it is asked for, so that bundles go without. */
+/** `serve`: definitions as an HTTP function. */
 import type { Definition } from "./definition.js";
-import type { FunctionServer, ServeOptions } from "./http-server.js";
+import { type FunctionServer, listen, type ServeOptions } from "./http-server.js";
 import { servedOf } from "./invocation.js";
 
 /**
@@ -8,7 +8,5 @@ import { servedOf } from "./invocation.js";
  * document where the caller asks for that; protobuf is understood too. Rejects where the port cannot be taken.
  */
 export async function serve(definitions: readonly Definition[], options: ServeOptions): Promise<FunctionServer> {
-  const served = servedOf(definitions);
-  const { listen } = await import("./http-server.js");
-  return listen(served, options);
+  return listen(servedOf(definitions), options);
 }
