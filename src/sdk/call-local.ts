@@ -1,4 +1,5 @@
 /** Calls a local function with the contract's JSON as values and reads its answer back: for unit tests of definitions. */
+import { CONTENT_TYPE } from "../protocol/function/contract.js";
 import type { JsonCommand, JsonEntity, JsonEntityResult, JsonHistoryEvent } from "../protocol/function/json-form.js";
 import type { LocalFunction } from "./local.js";
 
@@ -20,20 +21,28 @@ export function invocationText(entities: readonly CallEntity[], deadlineMs = 10_
   return JSON.stringify({ holdfast: "1", kind: "invoke", invocation: "i-1", deadlineMs, entities: entities.map(jsonEntity) });
 }
 
+/** The answer's text. */
+export async function callText(
+  call: LocalFunction,
+  text: string,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<string> {
+  const body = new TextEncoder().encode(text);
+  const answer = await call({ contentType: CONTENT_TYPE.json, accept: CONTENT_TYPE.jsonStream, body, signal });
+  const decoder = new TextDecoder();
+  if (answer.body instanceof Uint8Array) return decoder.decode(answer.body);
+  let answered = "";
+  for await (const chunk of answer.body) answered += decoder.decode(chunk);
+  return answered;
+}
+
 /** The results in the order they came. Throws where the stream has no end line, or one with another number. */
 export async function callLocal(
   call: LocalFunction,
   entities: readonly CallEntity[],
   signal?: AbortSignal,
 ): Promise<JsonEntityResult[]> {
-  let text = "";
-  await call(
-    new TextEncoder().encode(invocationText(entities)),
-    (chunk) => {
-      text += new TextDecoder().decode(chunk);
-    },
-    signal,
-  );
+  const text = await callText(call, invocationText(entities), signal);
   const lines = text.trimEnd().split("\n");
   if (lines.pop() !== `{"end":${entities.length}}`) throw new Error(`the answer does not end as it should: ${text}`);
   return lines.map((line) => JSON.parse(line) as JsonEntityResult);

@@ -27,7 +27,10 @@ export type RefQueries<Type extends string, Q extends QuerySpecs> = {
 };
 
 /** One entity to be spoken to: its commands and queries make messages, nothing is sent yet. */
-export type Ref<Type extends string, C extends CommandSpecs, Q extends QuerySpecs> = AnyRef<Type> &
+export type Ref<Type extends string, C extends CommandSpecs, Q extends QuerySpecs, E extends EventSpecs = EventSpecs> = AnyRef<
+  Type,
+  E
+> &
   RefCommands<Type, C> &
   RefQueries<Type, Q>;
 
@@ -39,7 +42,7 @@ export interface Contract<
   E extends EventSpecs = EventSpecs,
 > {
   /** A reference to the entity of that id. Throws a RangeError for ids the router refuses (empty, over 256 bytes, ...). */
-  (id: string): Ref<Type, C, Q>;
+  (id: string): Ref<Type, C, Q, E>;
   readonly type: Type;
   readonly commands: C;
   readonly queries: Q;

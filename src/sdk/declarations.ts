@@ -1,6 +1,6 @@
 /** What a contract declares: commands, queries and events, as data. */
 import type { Access } from "./message.js";
-import type { Schema } from "./schema.js";
+import type { OutputOf, Schema } from "./schema.js";
 
 /** A record without a member. */
 export type Nothing = Record<never, never>;
@@ -33,6 +33,22 @@ export type EventSpecs = { readonly [name: string]: Schema | EventSpec };
 
 /** The schema of an event's data, however it was declared. */
 export type EventSchema<E> = E extends EventSpec<infer Data> ? Data : E;
+
+/** An event as it is read from an entity's history. */
+export interface HappenedEvent<Name extends string = string, Data = unknown> {
+  readonly name: Name;
+  readonly data: Data;
+  /** The entity's version once this event had happened: 1 for its first. */
+  readonly version: number;
+  readonly at: Date;
+  /** The version of the event's schema when it was emitted. */
+  readonly eventVersion: number;
+}
+
+/** One of the events that a contract declares, told apart by `name`. */
+export type EventOf<E> = string extends keyof E
+  ? HappenedEvent
+  : { [Name in keyof E & string]: HappenedEvent<Name, OutputOf<EventSchema<E[Name]>>> }[keyof E & string];
 
 // `NoInfer` keeps the place where a spec is put (any spec) from deciding what it is: what is not given is `undefined`.
 

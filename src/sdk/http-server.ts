@@ -2,17 +2,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { CONTENT_TYPE } from "../protocol/function/contract.js";
-import type { JsonEntityResult, JsonInvocation } from "../protocol/function/json-form.js";
-import {
-  answerText,
-  BadFunctionRequest,
-  endLine,
-  entityLine,
-  manifestText,
-  parseFunctionRequest,
-} from "../protocol/function/server-json.js";
-import { manifestOf } from "./discovery.js";
-import { type RunOptions, runInvocation, type Served } from "./invocation.js";
+import { answerRequest, type CarriedAnswer, problem } from "./answer-request.js";
+import type { RunOptions, Served } from "./invocation.js";
 
 export interface ServeOptions extends RunOptions {
   /** 0 takes any free port. */
@@ -68,55 +59,39 @@ export async function listen(served: Served, options: ServeOptions): Promise<Fun
 }
 
 async function answer(served: Served, options: ServeOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (request.method !== "POST")
-    return problem(response, 405, "this is a Holdfast function: it takes POST requests from a router");
-  const body = await bodyOf(request, options.bodyBytesMax ?? BODY_BYTES_MAX);
-  if (body === null) return problem(response, 413, "the request is larger than this function takes");
-  const type = request.headers["content-type"]?.split(";", 1)[0] ?? CONTENT_TYPE.json;
-  if (type !== CONTENT_TYPE.json) return problem(response, 415, `this function takes ${CONTENT_TYPE.json}`);
-
-  const parsed = parseFunctionRequest(body.toString("utf8"));
-  if (parsed.kind === "discover") {
-    response.writeHead(200, { "content-type": CONTENT_TYPE.json }).end(manifestText(manifestOf(served, ["json"])));
-    return;
+  if (request.method !== "POST") {
+    response.setHeader("allow", "POST");
+    return refuse(response, problem(405, "this is a Holdfast function: it takes POST requests from a router"));
   }
-  const abort = new AbortController();
-  response.once("close", () => abort.abort());
-  const run = (onEntity: (result: JsonEntityResult) => void) =>
-    runInvocation(served, parsed.invocation, { ...options, signal: abort.signal }, onEntity);
-  if (wantsOneDocument(request)) await answerAsDocument(parsed.invocation, response, run);
-  else await answerAsStream(parsed.invocation, response, run);
-}
-
-type Run = (onEntity: (result: JsonEntityResult) => void) => Promise<void>;
-
-async function answerAsDocument(invocation: JsonInvocation, response: ServerResponse, run: Run): Promise<void> {
-  const results: JsonEntityResult[] = [];
-  await run((result) => results.push(result));
-  response.writeHead(200, { "content-type": CONTENT_TYPE.json }).end(answerText(invocation.invocation, results));
+  const body = await bodyOf(request, options.bodyBytesMax ?? BODY_BYTES_MAX);
+  if (body === null) return refuse(response, problem(413, "the request is larger than this function takes"));
+  const left = new AbortController();
+  response.once("close", () => left.abort());
+  const { "content-type": contentType = CONTENT_TYPE.json, accept = "" } = request.headers;
+  const answered = await answerRequest(served, options, { contentType, accept, body, signal: left.signal });
+  if (answered.body instanceof Uint8Array) {
+    response.writeHead(answered.status, { "content-type": answered.contentType }).end(answered.body);
+  } else {
+    response.writeHead(answered.status, { "content-type": answered.contentType });
+    await writeStream(answered.body, response);
+  }
 }
 
 /** What finishes in the same turn goes out in one write; the end line goes with the last entity. */
-async function answerAsStream(invocation: JsonInvocation, response: ServerResponse, run: Run): Promise<void> {
-  response.writeHead(200, { "content-type": CONTENT_TYPE.jsonStream });
+async function writeStream(chunks: AsyncIterable<Uint8Array>, response: ServerResponse): Promise<void> {
   response.cork();
   let isFlushDue = false;
-  await run((result) => {
-    response.write(entityLine(result));
-    if (isFlushDue) return;
+  for await (const chunk of chunks) {
+    response.write(chunk);
+    if (isFlushDue) continue;
     isFlushDue = true;
     setImmediate(() => {
       isFlushDue = false;
       response.uncork();
       response.cork();
     });
-  });
-  response.end(endLine(invocation.entities.length));
-}
-
-function wantsOneDocument(request: IncomingMessage): boolean {
-  const accepted = request.headers.accept ?? "";
-  return accepted.includes(CONTENT_TYPE.json) && !accepted.includes(CONTENT_TYPE.jsonStream);
+  }
+  response.end();
 }
 
 /** Null: larger than allowed. */
@@ -134,16 +109,10 @@ async function bodyOf(request: IncomingMessage, bytesMax: number): Promise<Buffe
 
 function failed(response: ServerResponse, error: unknown): void {
   if (response.headersSent) response.destroy();
-  else if (error instanceof BadFunctionRequest) problem(response, 400, error.message);
-  else problem(response, 500, error instanceof Error ? error.message : String(error));
+  else refuse(response, problem(500, error instanceof Error ? error.message : String(error)));
 }
 
-function problem(response: ServerResponse, status: number, detail: string): void {
-  // The body may not have been read to its end: the connection is of no further use.
-  response.writeHead(status, {
-    "content-type": "application/problem+json",
-    connection: "close",
-    ...(status === 405 && { allow: "POST" }),
-  });
-  response.end(JSON.stringify({ status, detail }));
+/** The body may not have been read to its end: the connection is of no further use. */
+function refuse(response: ServerResponse, answered: CarriedAnswer): void {
+  response.writeHead(answered.status, { "content-type": answered.contentType, connection: "close" }).end(answered.body);
 }

@@ -1,7 +1,18 @@
 /** The published edge `holdfast`: contracts, definitions, and the ways to run them. */
+
 export type { EntityAddress } from "./address.js";
+export type { CarriedAnswer, CarriedRequest } from "./answer-request.js";
 export type { Contract, Ref } from "./contract.js";
-export type { CommandSpec, CommandSpecs, EventSpec, EventSpecs, QuerySpec, QuerySpecs } from "./declarations.js";
+export type {
+  CommandSpec,
+  CommandSpecs,
+  EventOf,
+  EventSpec,
+  EventSpecs,
+  HappenedEvent,
+  QuerySpec,
+  QuerySpecs,
+} from "./declarations.js";
 export { command, event, query } from "./declarations.js";
 export type { Definition } from "./definition.js";
 export type { Duration } from "./duration.js";

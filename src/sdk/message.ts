@@ -35,7 +35,11 @@ export interface QueryMessage<Type extends string = string, Name extends string 
   readonly [replyType]?: Reply;
 }
 
-/** What a reference is, whatever it can be told: `Cart("c1")`. */
-export interface AnyRef<Type extends string = string> {
+declare const eventsType: unique symbol;
+
+/** What a reference is, whatever it can be told: `Cart("c1")`. `Events` are the events that entities of this type have. */
+export interface AnyRef<Type extends string = string, Events = unknown> {
   readonly $address: EntityAddress<Type>;
+  /** Only a type: no reference has it. */
+  readonly [eventsType]?: Events;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { z } from "zod";
-import { type CallCommand, callLocal } from "./call-local.js";
+import { type CallCommand, callLocal, callText } from "./call-local.js";
 import { action, command, entity, local, query, refuse, unchecked } from "./index.js";
 
 interface Profile {
@@ -132,10 +132,7 @@ describe("an action", () => {
 
 describe("discovery", () => {
   it("says what the function serves, with JSON Schemas where the library makes them, and what it wishes", async () => {
-    let text = "";
-    await call(new TextEncoder().encode(`{"holdfast":"1","kind":"discover"}`), (chunk) => {
-      text += new TextDecoder().decode(chunk);
-    });
+    const text = await callText(call, `{"holdfast":"1","kind":"discover"}`);
     const manifest = JSON.parse(text);
     assert.deepEqual([manifest.holdfast, manifest.contracts, manifest.encodings], ["1", ["1"], ["json"]]);
     const [first, second] = manifest.types;
