@@ -9,7 +9,6 @@ const PREFIX_BYTES = 6;
 
 /** What the order needs of the table that it orders. */
 export interface OrderedRecords {
-  keyAt(location: number): Uint8Array;
   /** As `compareBytes` of the record's key with `key`. */
   compareKeyAt(location: number, key: Uint8Array): number;
 }
@@ -40,8 +39,7 @@ export class KeyOrder {
   }
 
   /** Adds a location whose key is not there yet. */
-  insert(location: number): void {
-    const key = this.#records.keyAt(location);
+  insert(key: Uint8Array, location: number): void {
     const prefix = prefixOf(key);
     let index = this.#leafOf(prefix, key);
     let leaf = this.#leaves[index] as Leaf;

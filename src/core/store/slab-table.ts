@@ -27,8 +27,12 @@ const OFFSET_MASK = (1 << OFFSET_BITS) - 1;
 const CAPACITY_MASK = 0x0fffffff;
 const PAGE_SLOTS_MIN = 16;
 const PAGE_SLOTS_MAX = 4096;
-/** Keys whose hashes agree this far are not told apart by splitting; their page grows instead. */
+/**
+ * Keys whose hashes agree further than so many keys would by chance are not told apart by splitting: their page grows
+ * instead, for else a few thousand chosen keys would blow up the directory.
+ */
 const DEPTH_MAX = 20;
+const KEYS_PER_PAGE_MIN = PAGE_SLOTS_MAX / 16;
 
 interface Slab {
   readonly bytes: Uint8Array;
@@ -106,7 +110,7 @@ export class SlabTable {
     if (key.length > KEY_BYTES_MAX) throw new RangeError(`a key of ${key.length} bytes, ${KEY_BYTES_MAX} are allowed`);
     if (value.length > VALUE_BYTES_MAX) throw new RangeError(`a value of ${value.length} bytes, ${VALUE_BYTES_MAX} are allowed`);
     const location = this.find(key, hash);
-    if (location === 0) this.#insert(hash, this.#append(key, value, flags, expiresAtMs, value.length));
+    if (location === 0) this.#insert(key, hash, this.#append(key, value, flags, expiresAtMs, value.length));
     else if (!this.#overwrite(location, value, flags, expiresAtMs))
       this.#relocate(location, key, hash, value, flags, expiresAtMs);
   }
@@ -235,7 +239,7 @@ export class SlabTable {
     return this.#slabs.length - 1;
   }
 
-  #insert(hash: number, location: number): void {
+  #insert(key: Uint8Array, hash: number, location: number): void {
     let page = this.#directory[hash >>> this.#shift] as IndexPage;
     while (4 * (page.count + 1) > 3 * (page.mask + 1)) {
       this.#grow(page, hash);
@@ -243,11 +247,11 @@ export class SlabTable {
     }
     addSlot(page, hash, location);
     this.#count += 1;
-    this.#order?.insert(location);
+    this.#order?.insert(key, location);
   }
 
   #grow(page: IndexPage, hash: number): void {
-    if (page.mask + 1 < PAGE_SLOTS_MAX || page.depth >= DEPTH_MAX) {
+    if (page.mask + 1 !== PAGE_SLOTS_MAX || page.depth >= DEPTH_MAX || 2 ** page.depth * KEYS_PER_PAGE_MIN > this.#count) {
       const grown = newPage(2 * (page.mask + 1), page.depth);
       moveSlots(page, () => grown);
       this.#indexBytes += grown.slots.byteLength - page.slots.byteLength;
