@@ -68,9 +68,12 @@ export function encodeHeader(identity: SegmentIdentity, checksum: Checksum): Uin
   return writer.take();
 }
 
-/** What every block's checksum starts from; the block's offset is mixed in with `blockSeed`. */
+/**
+ * What every block's checksum starts from; the block's offset is mixed in with `blockSeed`. Without the header's own
+ * checksum: over bytes with their CRC behind them a CRC is always the same.
+ */
 export function seedOf(header: Uint8Array, checksum: Checksum): number {
-  return checksum(header);
+  return checksum(header.subarray(0, header.length - CRC_BYTES));
 }
 
 export function blockSeed(seed: number, offset: number): number {

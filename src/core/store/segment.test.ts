@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { ByteReader } from "../bytes/byte-reader.js";
+import { ByteWriter } from "../bytes/byte-writer.js";
+import { compareBytes } from "../bytes/compare.js";
+import { encodeUtf8 } from "../bytes/utf8.js";
+import { BlockCursor } from "./block.js";
+import { crc32 } from "./crc32.js";
+import { keyHash } from "./key-hash.js";
+import { OpenSegment } from "./open-segment.js";
+import { SegmentFault } from "./segment-format.js";
+import { decodeSegmentReference, encodeSegmentReference, type SegmentReference } from "./segment-reference.js";
+import { CHUNK_BYTES_MAX, SegmentWriter } from "./segment-writer.js";
+import { PARTIAL, TOMBSTONE } from "./version-fold.js";
+
+interface Entry {
+  readonly key: Uint8Array;
+  readonly flags: number;
+  readonly expiresAtMs: number;
+  readonly value: Uint8Array;
+}
+
+interface Written {
+  readonly bytes: Uint8Array;
+  readonly reference: SegmentReference;
+  readonly chunkBytesMax: number;
+}
+
+const CLUSTER = encodeUtf8("c1");
+
+function write(entries: readonly Entry[]): Written {
+  const writer = new SegmentWriter({ clusterId: CLUSTER, object: "s/1" }, 0, crc32);
+  const chunks: Uint8Array[] = [];
+  const take = (chunk: Uint8Array | null) => chunk !== null && chunks.push(chunk) > 0;
+  for (const entry of entries) {
+    writer.add(entry.key, entry.flags, entry.expiresAtMs, entry.value);
+    while (take(writer.takeChunk()));
+  }
+  while (take(writer.takeRest()));
+  const reference = writer.reference as SegmentReference;
+  return {
+    bytes: new Uint8Array(Buffer.concat(chunks)),
+    reference,
+    chunkBytesMax: Math.max(...chunks.map((each) => each.length)),
+  };
+}
+
+function open({ bytes, reference }: Written, clusterId = CLUSTER): OpenSegment {
+  return new OpenSegment(1, reference, bytes.subarray(reference.bytes - reference.tailBytes, reference.bytes), clusterId, crc32);
+}
+
+function blockOf(written: Written, segment: OpenSegment, block: number): Uint8Array {
+  const from = segment.blockOffset(block);
+  const bytes = written.bytes.subarray(from, from + segment.blockLength(block));
+  segment.checkBlock(block, bytes);
+  return bytes;
+}
+
+function readAll(written: Written): Entry[] {
+  const segment = open(written);
+  const entries: Entry[] = [];
+  for (let block = 0; block < segment.blocks; block++) {
+    const cursor = new BlockCursor();
+    cursor.reset(blockOf(written, segment, block));
+    while (cursor.next()) {
+      const { flags, expiresAtMs } = cursor;
+      entries.push({ key: cursor.key.slice(), flags, expiresAtMs, value: cursor.value.slice() });
+    }
+  }
+  return entries;
+}
+
+const entryList = fc
+  .uniqueArray(
+    fc.record({
+      key: fc.uint8Array({ maxLength: 20 }),
+      flags: fc.constantFrom(0, 0, 0, PARTIAL, TOMBSTONE),
+      expiresAtMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2 ** 48 - 1 })),
+      size: fc.oneof(fc.nat({ max: 100 }), fc.nat({ max: 9_000 }), fc.constantFrom(400_000)),
+    }),
+    { minLength: 1, maxLength: 120, selector: (each) => Buffer.from(each.key).toString("hex") },
+  )
+  .map((list) =>
+    list
+      .map(
+        ({ key, flags, expiresAtMs, size }): Entry => ({
+          key,
+          flags,
+          expiresAtMs,
+          value: new Uint8Array(flags === TOMBSTONE ? 0 : size).fill(size),
+        }),
+      )
+      .sort((left, right) => compareBytes(left.key, right.key)),
+  );
+
+test("what is written is read back, every key is found in the block that the index names, chunks are bounded", () => {
+  fc.assert(
+    fc.property(entryList, fc.uint8Array({ maxLength: 20 }), (entries, other) => {
+      const written = write(entries);
+      assert.equal(written.bytes.length, written.reference.bytes);
+      assert.equal(written.reference.count, entries.length);
+      assert.equal(written.reference.tombstones, entries.filter((entry) => entry.flags === TOMBSTONE).length);
+      assert.ok(written.chunkBytesMax <= CHUNK_BYTES_MAX);
+      assert.deepEqual(readAll(written), entries);
+      const segment = open(written);
+      for (const { key, value } of entries) {
+        assert.ok(segment.mayHold(key, keyHash(key)));
+        const cursor = new BlockCursor();
+        cursor.reset(blockOf(written, segment, segment.blockOf(key)));
+        assert.ok(cursor.find(key));
+        assert.deepEqual(cursor.value.slice(), value);
+      }
+      const isThere = entries.some((entry) => compareBytes(entry.key, other) === 0);
+      const cursor = new BlockCursor();
+      cursor.reset(blockOf(written, segment, segment.blockOf(other)));
+      assert.equal(cursor.find(other), isThere);
+      if (!isThere && compareBytes(other, written.reference.lastKey) > 0) assert.ok(!segment.mayHold(other, keyHash(other)));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+const SAMPLE: readonly Entry[] = Array.from({ length: 200 }, (_, index) => ({
+  key: encodeUtf8(`entity/${String(index).padStart(4, "0")}`),
+  flags: index % 10 === 3 ? TOMBSTONE : 0,
+  expiresAtMs: index % 7 === 0 ? 1_700_000_000_000 : 0,
+  value: index % 10 === 3 ? new Uint8Array(0) : new Uint8Array(100).fill(index),
+}));
+
+test("every changed byte of blocks and tail is noticed, and so is every cut", () => {
+  const written = write(SAMPLE);
+  const firstBlock = open(written).blockOffset(0);
+  for (let at = firstBlock; at < written.bytes.length; at += at < written.bytes.length - 500 ? 13 : 1) {
+    const bytes = written.bytes.slice();
+    bytes[at] = (bytes[at] as number) ^ 0x10;
+    assert.throws(() => readAll({ ...written, bytes }), SegmentFault, `byte ${at}`);
+  }
+  for (let length = 0; length < written.bytes.length; length += 97) {
+    assert.throws(() => readAll({ ...written, bytes: written.bytes.subarray(0, length) }), SegmentFault, `cut to ${length}`);
+  }
+});
+
+test("a right block in the wrong place or of another object is damage", () => {
+  const written = write(SAMPLE);
+  const segment = open(written);
+  const size = Math.min(segment.blockLength(0), segment.blockLength(1));
+  const first = written.bytes.slice(segment.blockOffset(0), segment.blockOffset(0) + segment.blockLength(0));
+  assert.throws(() => segment.checkBlock(1, first.subarray(0, size)), SegmentFault);
+  const other = new SegmentWriter({ clusterId: CLUSTER, object: "s/2" }, 0, crc32);
+  for (const entry of SAMPLE) other.add(entry.key, entry.flags, entry.expiresAtMs, entry.value);
+  const start = open(written).blockOffset(0);
+  const chunks: Uint8Array[] = [];
+  for (let chunk = other.takeRest(); chunk !== null; chunk = other.takeRest()) chunks.push(chunk);
+  const bytes = new Uint8Array(Buffer.concat(chunks));
+  assert.equal(bytes.length, written.bytes.length);
+  assert.throws(() => segment.checkBlock(0, bytes.subarray(start, start + segment.blockLength(0))), SegmentFault);
+});
+
+test("a segment of another cluster, or written under another name, is refused", () => {
+  const written = write(SAMPLE);
+  const isDamaged = (error: unknown) => error instanceof SegmentFault && error.problem.code === "segment_damaged";
+  assert.throws(() => open(written, encodeUtf8("c2")), isDamaged);
+  assert.throws(() => open({ ...written, reference: { ...written.reference, object: "s/9" } }), isDamaged);
+  assert.throws(() => open({ ...written, reference: { ...written.reference, checksum: 1 } }), isDamaged);
+});
+
+test("a newer format has its own code", () => {
+  const written = write(SAMPLE);
+  const bytes = written.bytes.slice();
+  bytes[bytes.length - 9] = 2;
+  const checksum = crc32(bytes.subarray(bytes.length - written.reference.tailBytes, bytes.length - 4));
+  new DataView(bytes.buffer).setUint32(bytes.length - 4, checksum, true);
+  assert.throws(
+    () => open({ ...written, bytes, reference: { ...written.reference, checksum } }),
+    (error: unknown) => error instanceof SegmentFault && error.problem.code === "format_newer" && error.problem.object === "s/1",
+  );
+});
+
+test("keys out of order are refused", () => {
+  const writer = new SegmentWriter({ clusterId: CLUSTER, object: "s/1" }, 0, crc32);
+  writer.add(encodeUtf8("b"), 0, 0, encodeUtf8("1"));
+  assert.throws(() => writer.add(encodeUtf8("b"), 0, 0, encodeUtf8("2")), /ascend/);
+  assert.throws(() => writer.add(encodeUtf8("a"), 0, 0, encodeUtf8("2")), /ascend/);
+});
+
+test("a reference survives its codec, and hostile bytes are refused", () => {
+  const { reference } = write(SAMPLE);
+  const writer = new ByteWriter();
+  encodeSegmentReference(writer, reference);
+  const bytes = writer.take();
+  assert.ok(bytes.length < 120, `${bytes.length} bytes`);
+  assert.deepEqual(decodeSegmentReference(new ByteReader(bytes)), reference);
+  for (let length = 0; length < bytes.length; length++) {
+    assert.throws(() => decodeSegmentReference(new ByteReader(bytes.subarray(0, length))));
+  }
+  const newer = bytes.slice();
+  newer[0] = 2;
+  assert.throws(() => decodeSegmentReference(new ByteReader(newer)), /format 2/);
+});
