@@ -50,4 +50,6 @@ export interface Message {
   readonly number: number;
   readonly to: EntityAddress;
   readonly command: Command;
+  /** The name of the timer that it came from, by which the sender may still withdraw it while it waits in the same shard. */
+  readonly timer: string | null;
 }

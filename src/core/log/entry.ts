@@ -39,7 +39,17 @@ export interface EffectsBody {
   /** Messages that are due at once, with their numbers. */
   readonly born: readonly Message[];
   readonly timersSet: readonly Timer[];
+  /** Timers that end without being due. A name stands in at most one of the two lists. */
   readonly timersCancelled: readonly string[];
+  /** Due times of timers that were replaced or cancelled, where they were known: their index entries go with them. */
+  readonly timersPast: readonly TimerPast[];
+  /** Numbers of messages from this shard to itself that came from a timer, had not run, and were cancelled in time. */
+  readonly withdrawn: readonly number[];
+}
+
+export interface TimerPast {
+  readonly name: string;
+  readonly dueAtMs: number;
 }
 
 /** Where a command came from, and so what its consumption has to mark. */

@@ -1,0 +1,34 @@
+/**
+ * The inbox: accepted commands and parked messages that have not run yet, by entity and number, in the order they came.
+ *
+ * Bound: `INBOX_MAX` a shard; above it commands are refused and messages wait at their sender. Expiry: none.
+ */
+import { ByteReader } from "../../bytes/byte-reader.js";
+import { ByteWriter } from "../../bytes/byte-writer.js";
+import type { EntityAddress } from "../../entity/address.js";
+import type { Command } from "../../entity/command.js";
+import { decodeCommand, encodeCommand } from "../../entity/command-codec.js";
+import { type EntityPrefix, entityKey, INBOX_SPACE, readEntityPrefix } from "./key-space.js";
+
+export const INBOX_MAX = 20_000;
+
+const scratch = new ByteWriter(1024);
+
+export function inboxKey(prefix: EntityPrefix, number: number): Uint8Array {
+  return entityKey(INBOX_SPACE, prefix, (writer) => writer.u48Ordered(number));
+}
+
+export function encodeInboxCommand(command: Command): Uint8Array {
+  scratch.clear();
+  encodeCommand(scratch, command);
+  return scratch.view();
+}
+
+export function decodeInbox(
+  key: Uint8Array,
+  value: Uint8Array,
+): { readonly entity: EntityAddress; readonly number: number; readonly command: Command } {
+  const reader = new ByteReader(key, 1);
+  const { address } = readEntityPrefix(reader);
+  return { entity: address, number: reader.u48Ordered(), command: decodeCommand(new ByteReader(value)) };
+}
