@@ -4,7 +4,7 @@ import type { Outcome, Payload } from "./entity/command.js";
 import type { HistoryEvent, InvocationRequest } from "./entity/invocation.js";
 import type { DeadLetter, Timer } from "./log/entry.js";
 import type { LogId } from "./log/record.js";
-import type { StoreEffect } from "./store/store-io.js";
+import type { StoreEffect } from "./store/store-effects.js";
 
 export type Effect =
   /** Answers a request; its gate has opened. Exactly one for each request, unless its client left first. */

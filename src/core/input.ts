@@ -4,7 +4,7 @@ import type { Metadata, Payload } from "./entity/command.js";
 import type { EntityType } from "./entity/entity-type.js";
 import type { EntityResult, InvocationEnd } from "./entity/invocation.js";
 import type { AppendOutcome, LogId, ReadOutcome } from "./log/record.js";
-import type { StoreInput } from "./store/store-io.js";
+import type { StoreInput } from "./store/store-effects.js";
 
 export type Input =
   | CommandArrived
@@ -38,6 +38,8 @@ export interface CommandArrived {
   readonly hasKey: boolean;
   /** Hash of command and body: a key that comes back with another one is refused. */
   readonly bodyHash: string;
+  /** What the function sees as `now`. */
+  readonly acceptedAtMs: number;
   readonly deadlineMs: number;
   readonly metadata: Metadata;
   /** `call` waits for the outcome; `send` for the acceptance alone. */

@@ -32,6 +32,7 @@ export function encodeCommand(writer: ByteWriter, command: Command): void {
   encodeMetadata(writer, command.metadata);
   if (command.answer !== null) encodeOutcome(writer, command.answer);
   if (command.replyTo !== null) encodeReplyTo(writer, command.replyTo);
+  writer.text(command.bodyHash);
 }
 
 export function decodeCommand(reader: ByteReader): Command {
@@ -47,6 +48,7 @@ export function decodeCommand(reader: ByteReader): Command {
     metadata: decodeMetadata(reader),
     answer: flags & HAS_ANSWER ? decodeOutcome(reader) : null,
     replyTo: flags & HAS_REPLY_TO ? decodeReplyTo(reader) : null,
+    bodyHash: reader.text(),
   };
 }
 

@@ -41,6 +41,8 @@ export interface Command {
   /** Set where this is the answer to an ask: `input` is then the context that the asker gave. */
   readonly answer: Outcome | null;
   readonly replyTo: ReplyTo | null;
+  /** Hash of name and body where a client's key can bring the command again; empty otherwise. */
+  readonly bodyHash: string;
 }
 
 /** A command on its way from one entity to another, numbered densely per (source shard, target shard). */

@@ -136,7 +136,7 @@ export interface DeadLetterBody {
   readonly entity: EntityAddress;
   readonly commandId: string;
   /** Retried: the command goes back to the inbox under this number. Null: dropped. */
-  readonly inboxNumber: number | null;
+  readonly retried: { readonly inboxNumber: number; readonly command: Command } | null;
 }
 
 /** Everything stored under these keys of one entity is gone. The last entry of a purge also ends its state. */
@@ -144,4 +144,6 @@ export interface PurgedBody {
   readonly kind: "purged";
   readonly entity: EntityAddress;
   readonly keys: readonly Uint8Array[];
+  /** How many of them are in the inbox. */
+  readonly inboxCount: number;
 }

@@ -77,10 +77,14 @@ function encodeBody(body: EntryBody, writer: ByteWriter): void {
     case "deadLetter":
       encodeAddress(writer, body.entity);
       writer.text(body.commandId);
-      return writer.varint(body.inboxNumber ?? 0);
+      writer.u8(body.retried === null ? 0 : 1);
+      if (body.retried === null) return;
+      writer.varint(body.retried.inboxNumber);
+      return encodeCommand(writer, body.retried.command);
     case "purged":
       encodeAddress(writer, body.entity);
-      return encodeList(writer, body.keys, (key) => writer.block(key));
+      encodeList(writer, body.keys, (key) => writer.block(key));
+      return writer.varint(body.inboxCount);
     default:
       return unreachable(body);
   }
@@ -107,13 +111,14 @@ function decodeBody(kind: EntryBody["kind"], reader: ByteReader): EntryBody {
         kind,
         entity: decodeAddress(reader),
         commandId: reader.text(),
-        inboxNumber: reader.varint() || null,
+        retried: reader.u8() === 0 ? null : { inboxNumber: reader.varint(), command: decodeCommand(reader) },
       } satisfies DeadLetterBody;
     case "purged":
       return {
         kind,
         entity: decodeAddress(reader),
         keys: decodeList(reader, () => reader.block().slice()),
+        inboxCount: reader.varint(),
       } satisfies PurgedBody;
     default:
       return unreachable(kind);

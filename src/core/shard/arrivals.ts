@@ -1,0 +1,265 @@
+/**
+ * What arrives for entities: commands of clients, and messages and accepted commands on their way into a mailbox. Slots
+ * are opened here, duplicates recognised, limits kept.
+ */
+
+import type { EntityAddress } from "../entity/address.js";
+import type { Command } from "../entity/command.js";
+import type { EntityType } from "../entity/entity-type.js";
+import type { CommandArrived } from "../input.js";
+import type { StoredResult } from "../log/entry.js";
+import { cellKey, decodeCell, UNTOUCHED } from "../store/key-spaces/cell.js";
+import { decodeEvent, eventKey } from "../store/key-spaces/event.js";
+import { INBOX_MAX } from "../store/key-spaces/inbox.js";
+import { OUTBOX_MAX } from "../store/key-spaces/outbox.js";
+import { decodeResult, resultKey } from "../store/key-spaces/result.js";
+import type { Invocations } from "./invocations.js";
+import { newItem } from "./messages.js";
+import type { OutcomeWaiters } from "./outcome-waiters.js";
+import type { ShardContext } from "./shard-context.js";
+import { EntitySlot, type Item } from "./slot.js";
+import type { StoreReads } from "./store-reads.js";
+
+const FOLD_PAGE = 1_000;
+const FOLD_PAGE_BYTES = 8 << 20;
+
+export class Arrivals {
+  readonly #context: ShardContext;
+  readonly #reads: StoreReads;
+  readonly #invocations: Invocations;
+  readonly #waiters: OutcomeWaiters;
+
+  constructor(context: ShardContext, reads: StoreReads, invocations: Invocations, waiters: OutcomeWaiters) {
+    this.#context = context;
+    this.#reads = reads;
+    this.#invocations = invocations;
+    this.#waiters = waiters;
+  }
+
+  /** A client's command. Its type and name are known and open to it: the node has checked that. */
+  arrived(input: CommandArrived, spec: EntityType): void {
+    const slot = this.open(input.to, spec);
+    if (slot.isPaused)
+      return this.#refuse(input.request, slot, "entity_paused", "a poisoned command stands first; retry or drop it");
+    if (slot.mailbox.length >= spec.policy.mailboxMax || slot.overflowFrom > 0) {
+      const message = `${spec.policy.mailboxMax} commands wait for this entity already`;
+      return this.#refuse(input.request, slot, "mailbox_full", message, 1_000);
+    }
+    if (input.mode === "send") return this.#send(input, slot);
+    const item = newItem(commandOf(input, spec), { kind: "client" }, null);
+    item.waiters.push(input.request);
+    if (!input.hasKey) return this.#enqueue(slot, item);
+    const running = slot.find(input.id);
+    if (running !== undefined) return this.#join(input, slot, running);
+    item.isChecked = false;
+    this.#enqueue(slot, item);
+    this.#reads.get(resultKey(slot.prefix, input.id), (value) => {
+      item.isChecked = true;
+      const result = this.#standing(value);
+      if (result !== null && slot.mailbox.includes(item)) {
+        slot.mailbox.splice(slot.mailbox.indexOf(item), 1);
+        this.#context.releaseItem(item);
+        for (const request of item.waiters) this.#duplicate(request, input, slot, result);
+      }
+      this.goOn(slot);
+    });
+  }
+
+  /** A message, or an accepted command after a restart, for an entity of a known type. */
+  enqueue(to: EntityAddress, item: Item): void {
+    const known = this.#context.host.typeOf(to.type);
+    if (known === null) throw new Error(`${to.type} is not known`);
+    this.enqueueInto(this.open(to, known.type), item);
+  }
+
+  enqueueInto(slot: EntitySlot, item: Item): void {
+    const { command } = item;
+    const isKnown = command.answer !== null ? slot.spec.replies.has(command.name) : slot.spec.commands.has(command.name);
+    if (!isKnown) {
+      const message = `${slot.type} has no ${command.answer !== null ? "reply handler" : "command"} '${command.name}'`;
+      return this.#invocations.buryUnknown(slot, item, message);
+    }
+    this.#enqueue(slot, item);
+  }
+
+  /** The entity's slot; where there is none it is opened, and its cell read. */
+  open(address: EntityAddress, spec: EntityType): EntitySlot {
+    const standing = this.#context.slotOf(address);
+    if (standing !== undefined) {
+      standing.spec = spec;
+      return standing;
+    }
+    const slot = new EntitySlot(address, this.#context.state.prefixOf(address), spec);
+    this.#context.addSlot(slot);
+    this.#reads.get(cellKey(slot.prefix), (value) => this.#opened(slot, value));
+    return slot;
+  }
+
+  bury(slot: EntitySlot, item: Item, message: string): void {
+    this.#invocations.giveUp(slot, item, "dropped", message);
+  }
+
+  goOn(slot: EntitySlot): void {
+    this.#invocations.offer(slot);
+    this.#context.retire(slot);
+  }
+
+  #opened(slot: EntitySlot, value: Uint8Array | null): void {
+    const cell = value === null ? UNTOUCHED : decodeCell(value);
+    slot.version = cell.version;
+    slot.stateVersion = cell.stateVersion;
+    slot.expiresAtMs = cell.expiresAtMs;
+    slot.foldedVersion = cell.isPartial ? 0 : cell.foldedVersion;
+    slot.state = cell.state === null || cell.isPartial ? null : cell.state.slice();
+    // Read from memory: what it depends on may not be durable yet.
+    slot.position = Math.max(slot.position, this.#context.host.log.last);
+    if (this.#needsRefold(slot)) {
+      slot.foldedVersion = 0;
+      slot.state = null;
+    }
+    this.#readUnfolded(slot, slot.foldedVersion + 1);
+  }
+
+  /** A newer schema of the state, and the whole history to fold it from: the old state is not used. */
+  #needsRefold(slot: EntitySlot): boolean {
+    const { spec } = slot;
+    return (
+      spec.kind === "event-sourced" &&
+      spec.policy.history.kind === "forever" &&
+      slot.version > 0 &&
+      slot.state !== null &&
+      slot.stateVersion < spec.stateVersion
+    );
+  }
+
+  #readUnfolded(slot: EntitySlot, from: number): void {
+    if (from > slot.version) return this.#loaded(slot);
+    const range = {
+      from: eventKey(slot.prefix, from),
+      to: eventKey(slot.prefix, slot.version + 1),
+      limit: FOLD_PAGE,
+      bytesMax: FOLD_PAGE_BYTES,
+    };
+    this.#reads.scan(range, (items, next) => {
+      for (const { key, value } of items) slot.unfolded.push(decodeEvent(key, value));
+      const last = slot.unfolded.at(-1)?.version ?? 0;
+      if (next !== null) return this.#readUnfolded(slot, last + 1);
+      this.#loaded(slot);
+    });
+  }
+
+  #loaded(slot: EntitySlot): void {
+    slot.status = "idle";
+    for (const opener of slot.openers.splice(0)) opener();
+    if (slot.isFolded) for (const read of slot.readers.splice(0)) read();
+    this.goOn(slot);
+  }
+
+  #enqueue(slot: EntitySlot, item: Item): void {
+    this.#context.holdItem(item);
+    slot.mailbox.push(item);
+    this.#invocations.offer(slot);
+  }
+
+  /** The same command is under way: its outcome answers this request too. */
+  #join(input: CommandArrived, slot: EntitySlot, item: Item): void {
+    if (item.command.bodyHash !== input.bodyHash) return this.#reused(input.request, slot);
+    item.waiters.push(input.request);
+  }
+
+  #send(input: CommandArrived, slot: EntitySlot): void {
+    const running = input.hasKey ? slot.find(input.id) : undefined;
+    if (running !== undefined) {
+      if (running.command.bodyHash !== input.bodyHash) return this.#reused(input.request, slot);
+      if (running.origin.kind === "inbox") return this.#accepted(input, this.#context.host.log.last);
+    }
+    if (!input.hasKey) return this.#accept(input, slot);
+    this.#reads.get(resultKey(slot.prefix, input.id), (value) => {
+      const result = this.#standing(value);
+      if (result === null) return this.#accept(input, slot);
+      if (result.bodyHash !== input.bodyHash) return this.#reused(input.request, slot);
+      this.#accepted(input, this.#context.host.log.last);
+      this.#context.retire(slot);
+    });
+  }
+
+  #accept(input: CommandArrived, slot: EntitySlot): void {
+    const { state, nowMs } = this.#context;
+    if (state.inboxCount >= INBOX_MAX || state.outbox.size >= OUTBOX_MAX) {
+      return this.#refuse(input.request, slot, "overloaded", "too many accepted commands wait in this shard", 1_000);
+    }
+    const command: Command = { ...commandOf(input, slot.spec), deadlineMs: Infinity };
+    const isDelayed = input.delayMs > 0;
+    const dueAtMs = Math.ceil(nowMs + input.delayMs);
+    const retentionMs = slot.spec.policy.idempotencyRetentionMs;
+    const expiresAtMs = Math.ceil(isDelayed ? dueAtMs + retentionMs : nowMs + retentionMs);
+    const number = state.nextInboxNumber;
+    const name = `$${command.id}`;
+    const position = this.#context.commit({
+      kind: "accepted",
+      entity: slot.address,
+      command,
+      result: { bodyHash: command.bodyHash, outcome: null, version: 0, expiresAtMs },
+      place: isDelayed
+        ? { kind: "timer", timer: { owner: slot.address, name, dueAtMs, to: slot.address, command } }
+        : { kind: "inbox", number },
+    });
+    if (position === null)
+      return this.#refuse(input.request, slot, "state_too_large", "the command does not fit into one record");
+    this.#accepted(input, position);
+    if (!isDelayed) this.#enqueue(slot, newItem(command, { kind: "inbox", number }, null));
+    else this.#context.retire(slot);
+  }
+
+  #accepted(input: CommandArrived, position: number): void {
+    this.#context.answer(input.request, position, { kind: "accepted", commandId: input.id });
+  }
+
+  /** A stored result, unless it has expired. */
+  #standing(value: Uint8Array | null): StoredResult | null {
+    const result = value === null ? null : decodeResult(value);
+    return result === null || result.expiresAtMs <= this.#context.nowMs ? null : result;
+  }
+
+  /** Recognising a duplicate is an output like any other: gated on what it saw (RULES.md 6). */
+  #duplicate(request: number, input: CommandArrived, slot: EntitySlot, result: StoredResult): void {
+    if (result.bodyHash !== input.bodyHash) return this.#reused(request, slot);
+    const { outcome, version } = result;
+    if (outcome === null) return this.#waiters.wait(slot.key, input.id, request, input.deadlineMs);
+    const answer = { kind: "outcome", commandId: input.id, version, outcome, isDuplicate: true } as const;
+    this.#context.answer(request, this.#context.host.log.last, answer);
+  }
+
+  #reused(request: number, slot: EntitySlot): void {
+    const message = "this idempotency key was used for another command or body";
+    this.#context.refuse(request, this.#context.host.log.last, "idempotency_key_reused", message);
+    this.#context.retire(slot);
+  }
+
+  #refuse(
+    request: number,
+    slot: EntitySlot,
+    code: Parameters<ShardContext["refuse"]>[2],
+    message: string,
+    retryAfterMs: number | null = null,
+  ): void {
+    this.#context.refuse(request, slot.position, code, message, retryAfterMs);
+    this.#context.retire(slot);
+  }
+}
+
+function commandOf(input: CommandArrived, spec: EntityType): Command {
+  return {
+    id: input.id,
+    name: input.name,
+    isQuery: spec.queries.has(input.name),
+    input: input.input,
+    acceptedAtMs: input.acceptedAtMs,
+    deadlineMs: input.deadlineMs,
+    caller: null,
+    metadata: input.metadata,
+    answer: null,
+    replyTo: null,
+    bodyHash: input.hasKey ? input.bodyHash : "",
+  };
+}

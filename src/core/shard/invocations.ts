@@ -1,0 +1,340 @@
+/**
+ * Running commands: offers entities that have work, takes their state when an invocation starts, and turns what comes back
+ * into an entry and outputs. Faults are counted here; which fault is whose the dispatcher has said.
+ */
+import type { Verdict } from "../dispatch/dispatch.js";
+import type { Outcome } from "../entity/command.js";
+import type { EntityResult, InvocationCommand, InvocationEntity } from "../entity/invocation.js";
+import type { EffectsBody } from "../log/entry.js";
+import { cellKey, encodeCell } from "../store/key-spaces/cell.js";
+import { MomentHeap } from "../time/moment-heap.js";
+import type { Feeds } from "./feeds.js";
+import type { Messages } from "./messages.js";
+import type { OutcomeWaiters } from "./outcome-waiters.js";
+import { consumedBy, type Proposal, propose } from "./proposal.js";
+import type { ShardContext } from "./shard-context.js";
+import type { EntitySlot, Item } from "./slot.js";
+
+export class Invocations {
+  readonly #context: ShardContext;
+  readonly #messages: Messages;
+  readonly #feeds: Feeds;
+  readonly #waiters: OutcomeWaiters;
+  /** Entities that wait after a fault. */
+  readonly #backingOff = new MomentHeap<EntitySlot>();
+
+  constructor(context: ShardContext, messages: Messages, feeds: Feeds, waiters: OutcomeWaiters) {
+    this.#context = context;
+    this.#messages = messages;
+    this.#feeds = feeds;
+    this.#waiters = waiters;
+  }
+
+  /** Offers the entity to the dispatcher if it has something to run and may run now. */
+  offer(slot: EntitySlot): void {
+    if (slot.status !== "idle" || slot.isPaused || slot.isPurging || !slot.hasWork) return;
+    if (slot.retryAtMs > this.#context.host.tickMs) return;
+    if (slot.commandCount === 0 && slot.isFolded) return;
+    slot.status = "offered";
+    this.#context.host.dispatcher.offer(slot, this.#context.host.tickMs);
+  }
+
+  /** Offers entities whose back-off is over. */
+  wake(): void {
+    for (;;) {
+      const slot = this.#backingOff.popDue(this.#context.host.tickMs);
+      if (slot === undefined) return;
+      this.offer(slot);
+    }
+  }
+
+  get wakeAtMs(): number | null {
+    return this.#backingOff.first;
+  }
+
+  /** The entity's part of an invocation that starts now; null when nothing is left to run. */
+  take(slot: EntitySlot, commandsMax: number, n: number, attempt: number): InvocationEntity | null {
+    if (slot.status !== "offered") return null;
+    this.#dropOverdue(slot);
+    const count = this.#isFoldingOnly(slot) ? 0 : Math.min(commandsMax, slot.commandCount);
+    if (count === 0 && slot.isFolded) {
+      slot.status = "idle";
+      this.#context.retire(slot);
+      return null;
+    }
+    slot.status = "running";
+    slot.attempt = attempt;
+    slot.running = count === slot.mailbox.length ? slot.mailbox.splice(0) : slot.mailbox.splice(0, count);
+    const isExpired = slot.expiresAtMs !== 0 && slot.expiresAtMs <= this.#context.nowMs;
+    const state = isExpired ? null : slot.state;
+    return {
+      n,
+      type: slot.address.type,
+      id: slot.address.id,
+      version: slot.version,
+      stateVersion: state === null ? slot.spec.stateVersion : slot.stateVersion,
+      state,
+      events: slot.unfolded.slice(0, this.#context.host.limits.foldEventsMax),
+      commands: slot.running.map((item, index) => invocationCommand(item, index)),
+    };
+  }
+
+  /** A result came for the entity. It is checked before it is believed. */
+  finished(slot: EntitySlot, deployment: string, result: EntityResult): void {
+    const items = slot.running;
+    slot.running = [];
+    slot.status = "idle";
+    if (items.length === 0) return this.#folded(slot, result);
+    const proposal = propose(this.#context, slot, deployment, items, result);
+    const position = proposal.kind === "proposed" ? this.#commit(slot, proposal) : null;
+    if (proposal.kind === "rejected" || position === null) {
+      const message = proposal.kind === "rejected" ? proposal.message : "what it wrote does not fit into one record";
+      this.#reject(slot, items, message, proposal.kind === "proposed" || proposal.isTooLarge);
+    } else {
+      this.#settle(slot, proposal, position);
+    }
+    this.#goOn(slot);
+  }
+
+  /** The invocation ended without a result for the entity. */
+  unfinished(slot: EntitySlot, verdict: Verdict): void {
+    const items = slot.running;
+    slot.running = [];
+    slot.status = "idle";
+    slot.mailbox.unshift(...items);
+    if (verdict.kind !== "unavailable") slot.isSuspect = true;
+    else for (const item of items) item.attempts--;
+    const first = items[0];
+    if (verdict.kind === "faulted" && first !== undefined) this.#fault(slot, first, verdict.code, verdict.message);
+    this.#goOn(slot);
+  }
+
+  /** The entry of a proposal; the entity's last position where nothing has to become durable; null if it fits no record. */
+  #commit(slot: EntitySlot, proposal: Proposal & { readonly kind: "proposed" }): number | null {
+    const { body, fold } = proposal;
+    if (body === null) {
+      if (fold !== null) this.#cacheFold(slot, fold.state);
+      return slot.position;
+    }
+    const position = this.#context.commit(body, fold);
+    if (position === null) return null;
+    slot.position = position;
+    this.#adopt(slot, body, fold === null ? undefined : fold.state);
+    for (const number of body.withdrawn) this.#withdraw(slot, number);
+    this.#feeds.committed(slot, body, position);
+    this.#messages.born(body.born);
+    return position;
+  }
+
+  /** The slot's view of the state behind its own entry. */
+  #adopt(slot: EntitySlot, body: EffectsBody, folded: Uint8Array | null | undefined): void {
+    slot.version = body.version;
+    const state = body.state === undefined ? folded : body.state;
+    if (state !== undefined) {
+      slot.state = state === null ? null : state.slice();
+      slot.stateVersion = body.stateVersion;
+      slot.expiresAtMs = body.expiresAtMs;
+      slot.foldedVersion = body.version;
+      slot.unfolded = [];
+      return;
+    }
+    if (body.version === body.previousVersion) return;
+    let version = body.previousVersion;
+    const atMs = this.#context.state.timeMs;
+    for (const event of body.events) slot.unfolded.push({ version: ++version, atMs, ...event });
+  }
+
+  #settle(slot: EntitySlot, proposal: Proposal & { readonly kind: "proposed" }, position: number): void {
+    if (proposal.settled.length > 0) slot.isSuspect = false;
+    for (const { item, outcome, version } of proposal.settled) this.#end(slot, item, outcome, version, position);
+    const { fault, skipped } = proposal;
+    if (fault === null) {
+      slot.mailbox.unshift(...skipped);
+      return;
+    }
+    slot.mailbox.unshift(fault.item, ...skipped);
+    this.#fault(slot, fault.item, "function_faulted", fault.message);
+  }
+
+  /** The outcome is there: whoever waits gets it when everything it saw is durable. */
+  #end(slot: EntitySlot, item: Item, outcome: Outcome, version: number, position: number): void {
+    this.#context.releaseItem(item);
+    const commandId = item.command.id;
+    for (const request of item.waiters) {
+      this.#context.answer(request, position, { kind: "outcome", commandId, version, outcome, isDuplicate: false });
+    }
+    this.#waiters.resolve(slot.key, commandId, version, outcome, position);
+    if (item.origin.kind === "message") this.#messages.consumed(item.origin.sourceShard, item.origin.number);
+  }
+
+  /** Results that do not hold. Alone, the command is at fault; among others each has to show it by itself. */
+  #reject(slot: EntitySlot, items: readonly Item[], message: string, isTooLarge: boolean): void {
+    slot.mailbox.unshift(...items);
+    slot.isSuspect = true;
+    const first = items[0];
+    if (items.length > 1 || first === undefined) return;
+    if (isTooLarge) return this.giveUp(slot, first, "state_too_large", message);
+    this.#fault(slot, first, "malformed_answer", message);
+  }
+
+  /** A fault of the first command's own. */
+  #fault(slot: EntitySlot, item: Item, code: string, message: string): void {
+    const { limits, tickMs } = this.#context.host;
+    item.faults++;
+    slot.isSuspect = true;
+    const attemptsMax = item.origin.kind === "client" ? limits.attemptsOfCallMax : limits.attemptsOfMessageMax;
+    if (item.faults >= attemptsMax) return this.giveUp(slot, item, code, message);
+    if (item.origin.kind === "message") this.#messages.park(slot, item);
+    slot.retryAtMs = tickMs + Math.min(limits.retryMaxMs, limits.retryMinMs * 2 ** (item.faults - 1));
+    this.#backingOff.push(slot.retryAtMs, slot);
+  }
+
+  /** The command is failed to its caller, or becomes a dead letter, and the entity goes on with the next. */
+  giveUp(slot: EntitySlot, item: Item, code: string, message: string): void {
+    const outcome = { kind: "failed", code, message } as const;
+    if (item.origin.kind !== "client" && slot.spec.policy.onPoison === "pause" && code !== "dropped") {
+      if (item.origin.kind === "message") this.#messages.park(slot, item);
+      slot.isPaused = true;
+      return;
+    }
+    slot.mailbox.splice(slot.mailbox.indexOf(item), 1);
+    slot.isSuspect = false;
+    const position = item.origin.kind === "client" ? slot.position : this.bury(slot, item, outcome);
+    this.#end(slot, item, outcome, slot.version, position);
+  }
+
+  /** Makes a command a dead letter, and answers whoever asked for it: always, also now. Gives the entry's position. */
+  bury(slot: EntitySlot, item: Item, outcome: Outcome & { readonly kind: "failed" }): number {
+    const { command } = item;
+    const consumed = {
+      ...consumedBy(this.#context, slot, item, outcome, slot.version),
+      deadLetter: {
+        command,
+        code: outcome.code,
+        message: outcome.message,
+        attempts: item.faults,
+        atMs: Math.ceil(this.#context.nowMs),
+      },
+    };
+    const born = this.#messages.answerTo(slot.address, command, outcome);
+    const position = this.#context.commit({
+      kind: "effects",
+      entity: slot.address,
+      previousVersion: slot.version,
+      version: slot.version,
+      stateVersion: slot.stateVersion,
+      deployment: "",
+      state: undefined,
+      expiresAtMs: slot.expiresAtMs,
+      events: [],
+      consumed: [consumed],
+      born,
+      timersSet: [],
+      timersCancelled: [],
+      timersPast: [],
+      withdrawn: [],
+    });
+    if (position === null) throw new Error("a dead letter does not fit into a record");
+    slot.position = position;
+    this.#messages.born(born);
+    return position;
+  }
+
+  /** A command that the type does not have any more: running it again cannot help. */
+  buryUnknown(slot: EntitySlot, item: Item, message: string): void {
+    const outcome = { kind: "failed", code: "unknown_command", message } as const;
+    const position = this.bury(slot, item, outcome);
+    this.#context.holdItem(item);
+    this.#end(slot, item, outcome, slot.version, position);
+    this.#context.retire(slot);
+  }
+
+  /** An invocation that only folded events behind the state. */
+  #folded(slot: EntitySlot, result: EntityResult): void {
+    const folded = slot.unfolded.splice(0, this.#context.host.limits.foldEventsMax);
+    const last = folded.at(-1);
+    if (result.state === undefined || last === undefined) {
+      slot.unfolded.unshift(...folded);
+      slot.retryAtMs = this.#context.host.tickMs + this.#context.host.limits.retryMaxMs;
+      this.#backingOff.push(slot.retryAtMs, slot);
+    } else {
+      slot.state = result.state === null ? null : result.state.slice();
+      slot.stateVersion = slot.spec.stateVersion;
+      slot.foldedVersion = last.version;
+      if (slot.isFolded) this.#cacheFold(slot, slot.state);
+    }
+    this.#goOn(slot);
+  }
+
+  /** Keeps a folded state in the store: no entry, since it says nothing that the events do not say. */
+  #cacheFold(slot: EntitySlot, state: Uint8Array | null): void {
+    slot.state = state === null ? null : state.slice();
+    slot.foldedVersion = slot.version;
+    slot.stateVersion = slot.spec.stateVersion;
+    slot.unfolded = [];
+    const { version, stateVersion, expiresAtMs, foldedVersion } = slot;
+    this.#context.state.store.put(
+      cellKey(slot.prefix),
+      encodeCell({ version, stateVersion, expiresAtMs, foldedVersion, state, isPartial: false }),
+      0,
+    );
+  }
+
+  #goOn(slot: EntitySlot): void {
+    if (slot.openers.length > 0) for (const opener of slot.openers.splice(0)) opener();
+    if (slot.isFolded && slot.readers.length > 0) for (const read of slot.readers.splice(0)) read();
+    this.#messages.refill(slot);
+    this.offer(slot);
+    this.#context.retire(slot);
+  }
+
+  #withdraw(slot: EntitySlot, number: number): void {
+    const at = slot.mailbox.findIndex(
+      (item) => item.origin.kind === "message" && item.origin.number === number && item.timer !== null,
+    );
+    const [item] = at < 0 ? [] : slot.mailbox.splice(at, 1);
+    if (item === undefined) return;
+    this.#context.releaseItem(item);
+    this.#messages.forget(this.#context.shard, number);
+  }
+
+  /** Nobody waits any more for calls whose deadline is over; they have not run and never will. */
+  #dropOverdue(slot: EntitySlot): void {
+    const { nowMs } = this.#context.host;
+    for (let at = 0; at < slot.mailbox.length; ) {
+      const item = slot.mailbox[at] as Item;
+      if (item.origin.kind !== "client" || item.command.deadlineMs > nowMs) at++;
+      else this.expire(slot, item);
+    }
+  }
+
+  /** Ends a waiting call whose deadline is over. */
+  expire(slot: EntitySlot, item: Item): void {
+    slot.mailbox.splice(slot.mailbox.indexOf(item), 1);
+    this.#context.releaseItem(item);
+    const message = "the deadline passed before the command's turn came; it has not run and will not";
+    for (const request of item.waiters) this.#context.refuse(request, slot.position, "deadline_exceeded", message);
+  }
+
+  /** More events to fold than one invocation takes: pages of them run first, without commands. */
+  #isFoldingOnly(slot: EntitySlot): boolean {
+    return slot.unfolded.length > this.#context.host.limits.foldEventsMax;
+  }
+}
+
+function invocationCommand(item: Item, n: number): InvocationCommand {
+  const { command } = item;
+  item.attempts++;
+  return {
+    n,
+    id: command.id,
+    name: command.name,
+    isQuery: command.isQuery,
+    input: command.input,
+    nowMs: command.acceptedAtMs,
+    attempt: item.attempts,
+    caller: command.caller,
+    metadata: command.metadata,
+    answer: command.answer,
+  };
+}

@@ -1,0 +1,231 @@
+/**
+ * Messages, both ways. Sending: everything in the outbox goes to its target's shard in the order of the numbers, and again
+ * from the lowest unacknowledged one whenever the stream was held up (RULES.md 9d, 9g). Receiving: a message runs once, in
+ * the order of its stream; what cannot run soon moves to the inbox (9e).
+ */
+import type { EntityAddress } from "../entity/address.js";
+import type { Command, Message, Outcome } from "../entity/command.js";
+import type { AcknowledgedBody } from "../log/entry.js";
+import { decodeInbox, INBOX_MAX, inboxKey } from "../store/key-spaces/inbox.js";
+import type { Arrivals } from "./arrivals.js";
+import type { ShardContext } from "./shard-context.js";
+import type { EntitySlot, Item } from "./slot.js";
+import type { StoreReads } from "./store-reads.js";
+
+/** Numbers acknowledged in one entry, at most, and how long the first may wait for others. */
+const ACKNOWLEDGED_MAX = 1_024;
+const ACKNOWLEDGE_WITHIN_MS = 20;
+/** A stream that was held up is tried again after this. */
+const HELD_RETRY_MS = 50;
+const REFILL_COUNT = 128;
+const REFILL_BYTES = 4 << 20;
+
+export class Messages {
+  readonly #context: ShardContext;
+  readonly #reads: StoreReads;
+  #arrivals: Arrivals | null = null;
+  /** Received and not consumed, by source shard. */
+  readonly #receivedBySource = new Map<number, Set<number>>();
+  /** The first number to a target that was not taken; the stream goes on from there. */
+  readonly #heldByTarget = new Map<number, number>();
+  #heldRetryAtMs: number | null = null;
+  readonly #acknowledgedByTarget = new Map<number, number[]>();
+  #acknowledgeAtMs: number | null = null;
+
+  constructor(context: ShardContext, reads: StoreReads) {
+    this.#context = context;
+    this.#reads = reads;
+  }
+
+  connect(arrivals: Arrivals): void {
+    this.#arrivals = arrivals;
+  }
+
+  /** Messages have entered the outbox: they go out at once unless their stream is held up. */
+  born(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (this.#heldByTarget.has(message.targetShard)) continue;
+      if (!this.#context.host.send(message)) this.#hold(message);
+    }
+  }
+
+  /** Sends everything that is unacknowledged, from the lowest number on. After opening, and whenever a stream was held up. */
+  resend(target: number, from: number): void {
+    this.#heldByTarget.delete(target);
+    for (const message of [...this.#context.state.outbox.from(target, from)]) {
+      if (this.#context.host.send(message)) continue;
+      this.#hold(message);
+      return;
+    }
+  }
+
+  /** Takes a message into its entity's mailbox; false when it has to be sent again later, with all that follow it. */
+  receive(message: Message): boolean {
+    const { sourceShard, number, to } = message;
+    if (this.#context.state.marksOf(sourceShard).has(number)) {
+      this.#context.host.acknowledge(message);
+      return true;
+    }
+    const received = this.#receivedFrom(sourceShard);
+    if (received.has(number)) return true;
+    if (received.size >= this.#context.host.limits.messageWindow) return false;
+    const isKnown = this.#context.host.typeOf(to.type) !== null;
+    const slot = this.#context.slotOf(to);
+    const isFull = slot !== undefined && (slot.overflowFrom > 0 || slot.mailbox.length >= slot.spec.policy.mailboxMax);
+    if (!isKnown || isFull) return this.#overflow(message, slot);
+    received.add(number);
+    const item = newItem(message.command, { kind: "message", sourceShard, number }, message.timer);
+    this.#arrivals?.enqueue(to, item);
+    return true;
+  }
+
+  /** The message's mark is in an entry: its sender may forget it. */
+  consumed(sourceShard: number, number: number): void {
+    this.forget(sourceShard, number);
+    const targetShard = this.#context.shard;
+    if (sourceShard !== targetShard) this.#context.host.acknowledge({ sourceShard, targetShard, number });
+  }
+
+  forget(sourceShard: number, number: number): void {
+    this.#receivedBySource.get(sourceShard)?.delete(number);
+  }
+
+  /** Moves a message that cannot run soon to the inbox, with its mark, so that it no longer holds the window. */
+  park(slot: EntitySlot, item: Item): void {
+    if (item.origin.kind !== "message" || this.#context.state.inboxCount >= INBOX_MAX) return;
+    const { sourceShard, number } = item.origin;
+    const message: Message = {
+      sourceShard,
+      targetShard: this.#context.shard,
+      number,
+      to: slot.address,
+      command: item.command,
+      timer: item.timer,
+    };
+    const inboxNumber = this.#park(message);
+    if (inboxNumber === null) return;
+    item.origin = { kind: "inbox", number: inboxNumber };
+    slot.position = this.#context.host.log.last;
+  }
+
+  /** Loads what overflowed a mailbox, once there is room again. */
+  refill(slot: EntitySlot): void {
+    if (slot.overflowFrom === 0 || slot.mailbox.length > slot.spec.policy.mailboxMax / 2) return;
+    const first = slot.overflowFrom;
+    const lastAsked = slot.overflowLast;
+    // While the store is asked, what arrives has to stay behind what is being loaded.
+    slot.overflowFrom = Number.MAX_SAFE_INTEGER;
+    const range = {
+      from: inboxKey(slot.prefix, first),
+      to: inboxKey(slot.prefix, lastAsked + 1),
+      limit: REFILL_COUNT,
+      bytesMax: REFILL_BYTES,
+    };
+    this.#reads.scan(range, (items, next) => {
+      let last = first - 1;
+      for (const { key, value } of items) {
+        const { number, command } = decodeInbox(key, value);
+        last = number;
+        const isThere = slot.find(command.id)?.origin.kind === "inbox";
+        if (!isThere) this.#arrivals?.enqueueInto(slot, newItem(command, { kind: "inbox", number }, null));
+      }
+      if (next === null) last = lastAsked;
+      slot.overflowFrom = slot.overflowLast > last ? last + 1 : 0;
+      this.#arrivals?.goOn(slot);
+    });
+  }
+
+  /** The source's side: the target has consumed `number`. Becomes an entry with others soon. */
+  acknowledged(targetShard: number, number: number): void {
+    const numbers = this.#acknowledgedByTarget.get(targetShard);
+    if (numbers === undefined) this.#acknowledgedByTarget.set(targetShard, [number]);
+    else numbers.push(number);
+    const { tickMs } = this.#context.host;
+    const isFull = numbers !== undefined && numbers.length >= ACKNOWLEDGED_MAX;
+    this.#acknowledgeAtMs = isFull ? tickMs : (this.#acknowledgeAtMs ?? tickMs + ACKNOWLEDGE_WITHIN_MS);
+  }
+
+  /** Writes due acknowledgements and tries held streams again. Once a turn. */
+  wake(): void {
+    const { tickMs } = this.#context.host;
+    if (this.#acknowledgeAtMs !== null && this.#acknowledgeAtMs <= tickMs) this.#writeAcknowledgements();
+    if (this.#heldRetryAtMs !== null && this.#heldRetryAtMs <= tickMs) {
+      this.#heldRetryAtMs = null;
+      for (const [target, from] of [...this.#heldByTarget]) this.resend(target, from);
+    }
+  }
+
+  get wakeAtMs(): number | null {
+    if (this.#acknowledgeAtMs === null) return this.#heldRetryAtMs;
+    return this.#heldRetryAtMs === null ? this.#acknowledgeAtMs : Math.min(this.#acknowledgeAtMs, this.#heldRetryAtMs);
+  }
+
+  /** The message that carries a command's outcome to whoever asked for it; none if nobody did. */
+  answerTo(from: EntityAddress, command: Command, outcome: Outcome): Message[] {
+    if (command.replyTo === null) return [];
+    const { to, handler, context } = command.replyTo;
+    const { shard, state, host } = this.#context;
+    const targetShard = host.shardOf(to);
+    const answer: Command = {
+      id: this.#context.bornId(0),
+      name: handler,
+      isQuery: false,
+      input: context,
+      acceptedAtMs: Math.floor(this.#context.nowMs),
+      deadlineMs: Infinity,
+      caller: from,
+      metadata: command.metadata,
+      answer: outcome,
+      replyTo: null,
+      bodyHash: "",
+    };
+    return [{ sourceShard: shard, targetShard, number: state.nextNumber(targetShard), to, command: answer, timer: null }];
+  }
+
+  #writeAcknowledgements(): void {
+    this.#acknowledgeAtMs = null;
+    for (const [targetShard, numbers] of this.#acknowledgedByTarget) {
+      const standing = numbers.filter((number) => this.#context.state.outbox.has(targetShard, number));
+      if (standing.length === 0) continue;
+      const body: AcknowledgedBody = { kind: "acknowledged", targetShard, numbers: standing.sort((left, right) => left - right) };
+      this.#context.commit(body);
+    }
+    this.#acknowledgedByTarget.clear();
+  }
+
+  #hold(message: Message): void {
+    this.#heldByTarget.set(message.targetShard, message.number);
+    this.#heldRetryAtMs ??= this.#context.host.tickMs + HELD_RETRY_MS;
+  }
+
+  #receivedFrom(source: number): Set<number> {
+    let received = this.#receivedBySource.get(source);
+    if (received === undefined) {
+      received = new Set();
+      this.#receivedBySource.set(source, received);
+    }
+    return received;
+  }
+
+  #overflow(message: Message, slot: EntitySlot | undefined): boolean {
+    if (this.#context.state.inboxCount >= INBOX_MAX) return false;
+    const inboxNumber = this.#park(message);
+    if (inboxNumber === null) return false;
+    if (slot !== undefined) {
+      if (slot.overflowFrom === 0) slot.overflowFrom = inboxNumber;
+      slot.overflowLast = inboxNumber;
+    }
+    return true;
+  }
+
+  #park(message: Message): number | null {
+    const inboxNumber = this.#context.state.nextInboxNumber;
+    if (this.#context.commit({ kind: "parked", message, inboxNumber }) === null) return null;
+    this.consumed(message.sourceShard, message.number);
+    return inboxNumber;
+  }
+}
+
+export function newItem(command: Command, origin: Item["origin"], timer: string | null): Item {
+  return { command, origin, timer, waiters: [], attempts: 0, faults: 0, isChecked: true };
+}

@@ -1,0 +1,91 @@
+/**
+ * The state of one shard, and the only code that writes it: `applyEntry`. What lies in the store is opaque bytes under the
+ * keys of src/core/store/key-spaces; what is asked for all the time is held decoded beside it.
+ */
+import type { EntityAddress } from "../entity/address.js";
+import type { EntityType } from "../entity/entity-type.js";
+import { BOOKKEEPING_KEY, type Bookkeeping, decodeBookkeeping, encodeBookkeeping } from "../store/key-spaces/bookkeeping.js";
+import { type EntityPrefix, entityPrefix } from "../store/key-spaces/key-space.js";
+import type { ShardStore } from "../store/shard-store.js";
+import { Marks } from "./marks.js";
+import { Outbox } from "./outbox.js";
+import { TimerWindow } from "./timer-window.js";
+
+export class ShardState {
+  readonly shard: number;
+  readonly store: ShardStore;
+  readonly outbox = new Outbox();
+  readonly timers = new TimerWindow();
+  readonly marksBySource = new Map<number, Marks>();
+  readonly nextNumberByTarget = new Map<number, number>();
+  /** Sequence of the last entry applied. */
+  sequence = 0;
+  /** The shard's time: it never runs backwards (RULES.md 15e). */
+  timeMs = 0;
+  nextInboxNumber = 1;
+  inboxCount = 0;
+  readonly #hashOf: (address: EntityAddress) => number;
+  readonly #typeOf: (name: string) => EntityType | null;
+
+  constructor(
+    shard: number,
+    store: ShardStore,
+    hashOf: (address: EntityAddress) => number,
+    typeOf: (name: string) => EntityType | null,
+  ) {
+    this.shard = shard;
+    this.store = store;
+    this.#hashOf = hashOf;
+    this.#typeOf = typeOf;
+  }
+
+  prefixOf(address: EntityAddress): EntityPrefix {
+    return entityPrefix(address, this.#hashOf(address));
+  }
+
+  hashOf(address: EntityAddress): number {
+    return this.#hashOf(address);
+  }
+
+  typeOf(name: string): EntityType | null {
+    return this.#typeOf(name);
+  }
+
+  marksOf(source: number): Marks {
+    let marks = this.marksBySource.get(source);
+    if (marks === undefined) {
+      marks = new Marks();
+      this.marksBySource.set(source, marks);
+    }
+    return marks;
+  }
+
+  nextNumber(target: number): number {
+    return this.nextNumberByTarget.get(target) ?? 1;
+  }
+
+  /** Puts the bookkeeping into the store, so that a flush holds it as of this moment. */
+  saveBookkeeping(): void {
+    const marksBySource = new Map(
+      [...this.marksBySource].map(([source, marks]) => [source, { low: marks.low, above: marks.above }]),
+    );
+    const value: Bookkeeping = {
+      sequence: this.sequence,
+      timeMs: this.timeMs,
+      nextInboxNumber: this.nextInboxNumber,
+      nextNumberByTarget: this.nextNumberByTarget,
+      marksBySource,
+    };
+    this.store.put(BOOKKEEPING_KEY, encodeBookkeeping(value), 0);
+  }
+
+  /** Takes over what the last flush saved. Before any entry is applied. */
+  loadBookkeeping(bytes: Uint8Array): void {
+    const value = decodeBookkeeping(bytes);
+    this.sequence = value.sequence;
+    this.timeMs = value.timeMs;
+    this.nextInboxNumber = value.nextInboxNumber;
+    for (const [target, next] of value.nextNumberByTarget) this.nextNumberByTarget.set(target, next);
+    for (const [source, marks] of value.marksBySource) this.marksBySource.set(source, new Marks(marks.low, marks.above));
+  }
+}

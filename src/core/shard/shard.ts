@@ -1,0 +1,253 @@
+/**
+ * One shard: the machine that owns a range of entities while this incarnation is their owner. It takes facts (arrivals,
+ * results, time) and answers with entries and outputs; everything it does happens in the step that asks for it.
+ *
+ *   opening: bookkeeping ──> replay (applyEntry) ──> resume (outbox, inbox, timers) ──> open
+ */
+import type { Verdict } from "../dispatch/dispatch.js";
+import type { EntityAddress } from "../entity/address.js";
+import type { Message } from "../entity/command.js";
+import type { EntityType } from "../entity/entity-type.js";
+import type { EntityResult, InvocationEntity } from "../entity/invocation.js";
+import type { AdminAsked, CommandArrived, ReadAsked } from "../input.js";
+import type { Entry } from "../log/entry.js";
+import { BOOKKEEPING_KEY } from "../store/key-spaces/bookkeeping.js";
+import { decodeInbox } from "../store/key-spaces/inbox.js";
+import { INBOX_SPACE, OUTBOX_SPACE, rangeEnd } from "../store/key-spaces/key-space.js";
+import { decodeOutboxMessage } from "../store/key-spaces/outbox.js";
+import type { StoreEffect, StoreInput } from "../store/store-effects.js";
+import { applyEntry } from "./apply-entry.js";
+import { Arrivals } from "./arrivals.js";
+import { Feeds } from "./feeds.js";
+import { Invocations } from "./invocations.js";
+import { Messages, newItem } from "./messages.js";
+import { OutcomeWaiters } from "./outcome-waiters.js";
+import { Reads } from "./reads.js";
+import { Repairs } from "./repairs.js";
+import { ShardContext } from "./shard-context.js";
+import type { ShardHost } from "./shard-host.js";
+import type { ShardState } from "./shard-state.js";
+import type { EntitySlot } from "./slot.js";
+import { StoreReads } from "./store-reads.js";
+import { Timers } from "./timers.js";
+
+const RESUME_PAGE = 2_000;
+const RESUME_PAGE_BYTES = 16 << 20;
+
+export class Shard {
+  readonly state: ShardState;
+  readonly #context: ShardContext;
+  readonly #storeEffects: StoreEffect[] = [];
+  readonly #storeReads: StoreReads;
+  readonly #feeds: Feeds;
+  readonly #waiters: OutcomeWaiters;
+  readonly #messages: Messages;
+  readonly #invocations: Invocations;
+  readonly #arrivals: Arrivals;
+  readonly #timers: Timers;
+  readonly #reads: Reads;
+  readonly #repairs: Repairs;
+  #isOpen = false;
+  /** Accepted commands of types that no deployment serves. They wait in the inbox. */
+  #hasOrphans = false;
+
+  constructor(shard: number, epoch: number, state: ShardState, host: ShardHost) {
+    this.state = state;
+    this.#context = new ShardContext(shard, epoch, state, host);
+    this.#storeReads = new StoreReads(state.store, this.#storeEffects);
+    this.#waiters = new OutcomeWaiters(this.#context);
+    this.#feeds = new Feeds(this.#context, this.#storeReads);
+    this.#messages = new Messages(this.#context, this.#storeReads);
+    this.#invocations = new Invocations(this.#context, this.#messages, this.#feeds, this.#waiters);
+    this.#arrivals = new Arrivals(this.#context, this.#storeReads, this.#invocations, this.#waiters);
+    this.#messages.connect(this.#arrivals);
+    this.#timers = new Timers(this.#context, this.#storeReads, this.#messages);
+    this.#reads = new Reads(this.#context, this.#storeReads, this.#arrivals, this.#feeds, this.#waiters);
+    this.#repairs = new Repairs(this.#context, this.#storeReads, this.#arrivals, this.#feeds);
+  }
+
+  get shard(): number {
+    return this.#context.shard;
+  }
+
+  get epoch(): number {
+    return this.#context.epoch;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** What this shard's store asks for; the caller takes it after each call. */
+  get storeEffects(): StoreEffect[] {
+    return this.#storeEffects;
+  }
+
+  /** Opens the store and reads the bookkeeping; `then` is called when entries may be replayed. */
+  open(then: () => void): void {
+    this.state.store.open(this.#storeEffects);
+    this.#storeReads.get(BOOKKEEPING_KEY, (value) => {
+      if (value !== null) this.state.loadBookkeeping(value);
+      then();
+    });
+  }
+
+  replay(entry: Entry): void {
+    applyEntry(this.state, entry, null);
+  }
+
+  /** Starts what the state says has to go on: unsent messages, accepted commands, timers. All entries are applied. */
+  resume(then: () => void): void {
+    this.#resumeOutbox(new Uint8Array([OUTBOX_SPACE]), () => {
+      this.state.inboxCount = 0;
+      this.#resumeInbox(new Uint8Array([INBOX_SPACE]), true, () => {
+        this.#timers.readWindow(() => {
+          this.#isOpen = true;
+          then();
+        });
+      });
+    });
+  }
+
+  /** Sends what is in the outbox again. Once all shards are open. */
+  resend(): void {
+    for (const target of this.state.outbox.targets()) this.#messages.resend(target, this.state.outbox.lowest(target) ?? 0);
+  }
+
+  arrived(input: CommandArrived, spec: EntityType): void {
+    this.#arrivals.arrived(input, spec);
+  }
+
+  read(input: ReadAsked, spec: EntityType | null): void {
+    if (input.kind === "outcomeAsked") return this.#reads.outcome(input);
+    if (spec === null) return this.#context.refuse(input.request, 0, "unknown_type", `no deployment serves ${input.of.type}`);
+    if (input.kind === "stateAsked") return this.#reads.state(input.request, input.of, spec);
+    return this.#reads.events(input, spec);
+  }
+
+  admin(input: AdminAsked, of: EntityAddress, spec: EntityType | null): void {
+    if (input.kind === "timersAsked") return this.#reads.timers(input);
+    if (input.kind === "deadLetterEnded") return this.#repairs.endDeadLetter(input);
+    if (input.kind === "deadLettersAsked") return this.#reads.deadLetters(input.request, of, input.limit);
+    if (spec === null) return this.#context.refuse(input.request, 0, "unknown_type", `no deployment serves ${of.type}`);
+    return this.#repairs.purge(input, spec);
+  }
+
+  /** Dead letters of the whole shard. */
+  deadLetters(request: number, limit: number): void {
+    this.#reads.deadLetters(request, null, limit);
+  }
+
+  left(request: number): void {
+    this.#feeds.unfollow(request);
+    this.#waiters.forget(request);
+  }
+
+  receive(message: Message): boolean {
+    return this.#isOpen && this.#messages.receive(message);
+  }
+
+  acknowledged(targetShard: number, number: number): void {
+    this.#messages.acknowledged(targetShard, number);
+  }
+
+  take(slot: EntitySlot, commandsMax: number, n: number, attempt: number): InvocationEntity | null {
+    return this.#invocations.take(slot, commandsMax, n, attempt);
+  }
+
+  finished(slot: EntitySlot, deployment: string, result: EntityResult): void {
+    this.#invocations.finished(slot, deployment, result);
+  }
+
+  unfinished(slot: EntitySlot, verdict: Verdict): void {
+    this.#invocations.unfinished(slot, verdict);
+  }
+
+  /** Types came or changed: entities take the new ones, and what waited for a type is run. */
+  typesChanged(): void {
+    for (const slot of this.#context.slotByKey.values()) slot.spec = this.#context.host.typeOf(slot.type)?.type ?? slot.spec;
+    if (!this.#hasOrphans) return;
+    this.#hasOrphans = false;
+    this.#resumeInbox(new Uint8Array([INBOX_SPACE]), false, () => undefined);
+  }
+
+  stored(inputs: readonly StoreInput[]): void {
+    this.state.store.step(this.#context.nowMs, inputs, this.#storeEffects);
+  }
+
+  /** Everything that time brings and IO has made answerable. Once a turn, behind all inputs. */
+  turn(): void {
+    if (this.#isOpen) {
+      this.#invocations.wake();
+      this.#messages.wake();
+      this.#timers.wake();
+    }
+    for (let rounds = 0; rounds < 100 && this.#storeReads.complete(); rounds++);
+    this.#context.dropRetired();
+  }
+
+  /** Calls whose deadline is over, and waits that have lasted long enough. A few times a second. */
+  expire(): void {
+    const { nowMs } = this.#context.host;
+    this.#waiters.expire(nowMs);
+    for (const slot of this.#context.slotByKey.values()) {
+      if (slot.status === "offered") continue;
+      for (const item of [...slot.mailbox]) {
+        if (item.origin.kind === "client" && item.isChecked && item.command.deadlineMs <= nowMs)
+          this.#invocations.expire(slot, item);
+      }
+      this.#context.retire(slot);
+    }
+  }
+
+  endFeeds(): void {
+    this.#feeds.end("stopping", null);
+  }
+
+  /** Monotonic moment of the next thing that only time brings. Timers are due by wall time. */
+  wakeAtMs(tickMs: number, nowMs: number): number {
+    const moments = [this.#invocations.wakeAtMs, this.#messages.wakeAtMs].filter((moment) => moment !== null);
+    const timer = this.#timers.wakeAtMs;
+    if (timer !== null) moments.push(tickMs + Math.max(0, timer - nowMs));
+    return Math.min(Infinity, ...moments);
+  }
+
+  /** Commands of clients that wait or run. */
+  get callsWaiting(): number {
+    let count = 0;
+    for (const slot of this.#context.slotByKey.values()) {
+      for (const item of slot.mailbox) if (item.origin.kind === "client") count++;
+      for (const item of slot.running) if (item.origin.kind === "client") count++;
+    }
+    return count;
+  }
+
+  get slotCount(): number {
+    return this.#context.slotByKey.size;
+  }
+
+  #resumeOutbox(from: Uint8Array, then: () => void): void {
+    const to = rangeEnd(new Uint8Array([OUTBOX_SPACE]));
+    this.#storeReads.scan({ from, to, limit: RESUME_PAGE, bytesMax: RESUME_PAGE_BYTES }, (items, next) => {
+      for (const { value } of items) this.state.outbox.add(decodeOutboxMessage(value.slice()));
+      if (next === null) then();
+      else this.#resumeOutbox(next, then);
+    });
+  }
+
+  #resumeInbox(from: Uint8Array, isCounting: boolean, then: () => void): void {
+    const to = rangeEnd(new Uint8Array([INBOX_SPACE]));
+    this.#storeReads.scan({ from, to, limit: RESUME_PAGE, bytesMax: RESUME_PAGE_BYTES }, (items, next) => {
+      for (const { key, value } of items) {
+        const { entity, number, command } = decodeInbox(key, value);
+        if (isCounting) this.state.inboxCount++;
+        if (this.#context.host.typeOf(entity.type) === null) this.#hasOrphans = true;
+        else if (this.#context.slotOf(entity)?.find(command.id) === undefined) {
+          this.#arrivals.enqueue(entity, newItem(command, { kind: "inbox", number }, null));
+        }
+      }
+      if (next === null) then();
+      else this.#resumeInbox(next, isCounting, then);
+    });
+  }
+}

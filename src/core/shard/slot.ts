@@ -1,0 +1,133 @@
+/**
+ * A slot: an entity that something is going on with. It exists while commands wait or run, while somebody reads or follows
+ * it, and until its last entry is durable; an entity at rest is bytes in the store and no object at all.
+ *
+ *   loading ──cell (and unfolded events) read──> idle ──commands──> offered ──dispatched──> running ──result──> idle
+ */
+
+import type { Runnable } from "../dispatch/dispatch.js";
+import { addressText, type EntityAddress } from "../entity/address.js";
+import type { Command, Payload } from "../entity/command.js";
+import type { EntityType } from "../entity/entity-type.js";
+import type { HistoryEvent } from "../entity/invocation.js";
+import type { Origin } from "../log/entry.js";
+import type { EntityPrefix } from "../store/key-spaces/key-space.js";
+
+/** A command in a mailbox. */
+export interface Item {
+  readonly command: Command;
+  origin: Origin;
+  /** Requests that wait for the outcome. */
+  waiters: number[];
+  /** Attempts begun, and how many of them were this command's own fault. */
+  attempts: number;
+  faults: number;
+  /** The name of the timer that it came from. */
+  readonly timer: string | null;
+  /** False while the store is asked whether it is a duplicate. */
+  isChecked: boolean;
+}
+
+/** What a command weighs beside its input. */
+export const ITEM_OVERHEAD_BYTES = 400;
+
+export type SlotStatus = "loading" | "idle" | "offered" | "running";
+
+export class EntitySlot implements Runnable {
+  readonly address: EntityAddress;
+  readonly key: string;
+  readonly prefix: EntityPrefix;
+  spec: EntityType;
+  status: SlotStatus = "loading";
+  version = 0;
+  stateVersion = 0;
+  expiresAtMs = 0;
+  foldedVersion = 0;
+  state: Payload | null = null;
+  /** Events behind `state`, which the function has not folded yet. */
+  unfolded: HistoryEvent[] = [];
+  /** The highest position that its state depends on. */
+  position = 0;
+  readonly mailbox: Item[] = [];
+  /** The commands of the invocation that is under way. */
+  running: readonly Item[] = [];
+  attempt = 0;
+  /** Not offered before this moment, after a fault. */
+  retryAtMs = 0;
+  isSuspect = false;
+  /** Set when a poisoned command stops the entity until somebody decides (on-poison: pause). */
+  isPaused = false;
+  /** Reads that wait for the folded state. */
+  readers: (() => void)[] = [];
+  /** What waits for the entity to be loaded, or to stand between two invocations. */
+  openers: (() => void)[] = [];
+  /** While an entity is purged none of its commands run. */
+  isPurging = false;
+  followers = 0;
+  /** The first inbox number that waits in the store alone, because the mailbox was full; 0: none. */
+  overflowFrom = 0;
+  /** The last number that went there. */
+  overflowLast = 0;
+  isRetiring = false;
+
+  constructor(address: EntityAddress, prefix: EntityPrefix, spec: EntityType) {
+    this.address = address;
+    this.key = addressText(address);
+    this.prefix = prefix;
+    this.spec = spec;
+  }
+
+  get type(): string {
+    return this.address.type;
+  }
+
+  get commandName(): string {
+    return this.mailbox[0]?.command.name ?? "";
+  }
+
+  /** Commands that could run now: those in front of the first one that is still being checked. */
+  get commandCount(): number {
+    if (this.isSuspect) return this.mailbox[0]?.isChecked === true ? 1 : 0;
+    let count = 0;
+    while (this.mailbox[count]?.isChecked === true) count++;
+    return count;
+  }
+
+  get bytes(): number {
+    let bytes = (this.state?.length ?? 0) + 200;
+    for (const item of this.mailbox) bytes += item.command.input.length + 100;
+    return bytes;
+  }
+
+  get deadlineMs(): number {
+    return this.mailbox[0]?.command.deadlineMs ?? Infinity;
+  }
+
+  get isFolded(): boolean {
+    return this.foldedVersion === this.version;
+  }
+
+  get hasWork(): boolean {
+    return this.mailbox.length > 0 || (this.readers.length > 0 && !this.isFolded);
+  }
+
+  get isAtRest(): boolean {
+    return (
+      this.status === "idle" &&
+      this.mailbox.length === 0 &&
+      this.readers.length === 0 &&
+      this.openers.length === 0 &&
+      !this.isPurging &&
+      this.followers === 0 &&
+      this.overflowFrom === 0 &&
+      !this.isPaused
+    );
+  }
+
+  /** The mailbox's or the running invocation's command of that id. */
+  find(commandId: string): Item | undefined {
+    return (
+      this.running.find((item) => item.command.id === commandId) ?? this.mailbox.find((item) => item.command.id === commandId)
+    );
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Timers: what is due becomes a message, in one entry. Whether a timer stands is decided in that same step against the
+ * state that the entry is applied to, so a cancel is exact (RULES.md 9h).
+ */
+
+import type { Message } from "../entity/command.js";
+import { rangeEnd, TIMER_DUE_SPACE } from "../store/key-spaces/key-space.js";
+import { OUTBOX_MAX } from "../store/key-spaces/outbox.js";
+import { type Due, decodeTimer, decodeTimerDueKey, timerKey } from "../store/key-spaces/timer.js";
+import type { Messages } from "./messages.js";
+import type { ShardContext } from "./shard-context.js";
+import type { StoreReads } from "./store-reads.js";
+import { TIMER_WINDOW_MAX } from "./timer-window.js";
+
+/** Timers that come due in one turn, at most. */
+const DUE_MAX = 500;
+const WINDOW_BYTES = 8 << 20;
+const SPACE = new Uint8Array([TIMER_DUE_SPACE]);
+
+export class Timers {
+  readonly #context: ShardContext;
+  readonly #reads: StoreReads;
+  readonly #messages: Messages;
+  #isReading = false;
+  #hasMoreDue = false;
+
+  constructor(context: ShardContext, reads: StoreReads, messages: Messages) {
+    this.#context = context;
+    this.#reads = reads;
+    this.#messages = messages;
+  }
+
+  /** Reads the head of the index into the window. At opening, and when the window runs low. */
+  readWindow(then: () => void): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    const range = { from: SPACE, to: rangeEnd(SPACE), limit: TIMER_WINDOW_MAX / 2, bytesMax: WINDOW_BYTES };
+    this.#reads.scan(range, (items, next) => {
+      this.#isReading = false;
+      const window = this.#context.state.timers;
+      const last = items.at(-1);
+      const horizonMs = next === null || last === undefined ? Infinity : decodeTimerDueKey(last.key).dueAtMs;
+      window.extend(Math.max(horizonMs, window.horizonMs));
+      for (const { key } of items) window.set(decodeTimerDueKey(key));
+      then();
+    });
+  }
+
+  /** Fires what is due. Once a turn. */
+  wake(): void {
+    const { state, nowMs } = this.#context;
+    this.#hasMoreDue = false;
+    for (let count = 0; state.outbox.size < OUTBOX_MAX; count++) {
+      if (count === DUE_MAX) {
+        this.#hasMoreDue = true;
+        break;
+      }
+      const due = state.timers.popDue(nowMs);
+      if (due === undefined) break;
+      this.#reads.get(timerKey(state.prefixOf(due.owner), due.name), (value) => this.#fire(due, value));
+    }
+    if (state.timers.isLow) this.readWindow(() => this.wake());
+  }
+
+  /** Wall time at which the next timer is due. */
+  get wakeAtMs(): number | null {
+    return this.#hasMoreDue ? 0 : this.#context.state.timers.firstMs;
+  }
+
+  #fire(due: Due, value: Uint8Array | null): void {
+    const timer = value === null ? null : decodeTimer(value);
+    if (timer === null || timer.dueAtMs !== due.dueAtMs) {
+      this.#context.commit({ kind: "due", ...due, born: null });
+      return;
+    }
+    const { shard, state, host } = this.#context;
+    const targetShard = host.shardOf(timer.to);
+    const message: Message = {
+      sourceShard: shard,
+      targetShard,
+      number: state.nextNumber(targetShard),
+      to: timer.to,
+      command: timer.command,
+      timer: timer.name,
+    };
+    this.#context.commit({ kind: "due", ...due, born: message });
+    this.#messages.born([message]);
+  }
+}
