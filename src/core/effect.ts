@@ -4,7 +4,7 @@ import type { Outcome, Payload } from "./entity/command.js";
 import type { HistoryEvent, InvocationRequest } from "./entity/invocation.js";
 import type { DeadLetter, Timer } from "./log/entry.js";
 import type { LogId } from "./log/record.js";
-import type { StoreEffect } from "./store/store-effects.js";
+import type { StoreEffect } from "./store/store-io.js";
 
 export type Effect =
   /** Answers a request; its gate has opened. Exactly one for each request, unless its client left first. */
@@ -36,6 +36,8 @@ export type Effect =
       readonly expected: string | null;
       readonly document: { readonly token: string; readonly body: Uint8Array };
     }
+  /** Nothing waits for it: what stays is removed at another time. */
+  | { readonly kind: "removeDocument"; readonly key: string; readonly expected: string }
   | { readonly kind: "store"; readonly shard: number; readonly effect: StoreEffect }
   /** All shards are open: requests are taken from now on. */
   | { readonly kind: "started" }
@@ -46,6 +48,8 @@ export type EndReason =
   | { readonly kind: "stopped" }
   /** Lost its log, or cannot go on with it. A new incarnation may be started at once. */
   | { readonly kind: "fenced"; readonly message: string }
+  /** An invariant does not hold: going on could do harm. What is durable is as it was. */
+  | { readonly kind: "broken"; readonly message: string }
   /** What is stored does not allow a start: `code` has an entry in docs/errors.md. */
   | { readonly kind: "refused"; readonly code: string; readonly message: string };
 

@@ -1,10 +1,10 @@
 /** Everything that can happen to the core: facts, in the past tense. Each answers an effect or comes from outside. */
-import type { EntityAddress } from "./entity/address.js";
+import type { Colocation, EntityAddress } from "./entity/address.js";
 import type { Metadata, Payload } from "./entity/command.js";
 import type { EntityType } from "./entity/entity-type.js";
 import type { EntityResult, InvocationEnd } from "./entity/invocation.js";
 import type { AppendOutcome, LogId, ReadOutcome } from "./log/record.js";
-import type { StoreInput } from "./store/store-effects.js";
+import type { StoreInput } from "./store/store-io.js";
 
 export type Input =
   | CommandArrived
@@ -12,7 +12,11 @@ export type Input =
   | AdminAsked
   /** The client of a request is gone: nobody waits for the answer. What was begun goes on. */
   | { readonly kind: "requestLeft"; readonly request: number }
-  | { readonly kind: "deploymentsChanged"; readonly deployments: readonly ActiveDeployment[] }
+  | {
+      readonly kind: "deploymentsChanged";
+      readonly deployments: readonly ActiveDeployment[];
+      readonly placements: readonly TypePlacement[];
+    }
   | { readonly kind: "entityFinished"; readonly attempt: number; readonly result: EntityResult }
   | { readonly kind: "invocationEnded"; readonly attempt: number; readonly end: InvocationEnd }
   | { readonly kind: "appendEnded"; readonly log: LogId; readonly position: number; readonly outcome: AppendOutcome }
@@ -86,6 +90,12 @@ export interface ActiveDeployment {
   readonly id: string;
   readonly types: readonly EntityType[];
   readonly limits: DeploymentLimits;
+}
+
+/** Where entities of a type lie. Kept for every type that was ever registered, because stored keys depend on it. */
+export interface TypePlacement {
+  readonly type: string;
+  readonly colocation: Colocation;
 }
 
 export interface DeploymentLimits {

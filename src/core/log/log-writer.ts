@@ -69,6 +69,7 @@ export class LogWriter {
   #lastProgressMs = 0;
   #troubled = 0;
   #end: LogEnd | null = null;
+  #addedBytes = 0;
 
   constructor(log: LogId, codec: RecordCodec, limits: LogLimits, nextNonce: () => Uint8Array) {
     this.log = log;
@@ -94,6 +95,11 @@ export class LogWriter {
   /** Bytes that are not durable yet. */
   get uncommittedBytes(): number {
     return this.#pendingBytes + this.#open.length;
+  }
+
+  /** Bytes of all records closed so far. */
+  get addedBytes(): number {
+    return this.#addedBytes;
   }
 
   /** Records issued and not answered. */
@@ -126,6 +132,12 @@ export class LogWriter {
     const position = this.#nextPosition;
     if (this.#open.length >= this.#limits.recordBytesTarget) this.#close(nowMs);
     return position;
+  }
+
+  /** Closes the open record, so that what follows lies behind the position it gives: everything added so far is at or below it. */
+  cut(nowMs: number): number {
+    if (this.#openEntries > 0) this.#close(nowMs);
+    return this.#nextPosition - 1;
   }
 
   /** Closes and issues what may be issued. Once a turn, behind all `add`s. */
@@ -210,6 +222,7 @@ export class LogWriter {
       isDone: false,
     });
     this.#pendingBytes += body.length;
+    this.#addedBytes += body.length;
     this.#nextPosition++;
     this.#openEntries = 0;
     this.#openNonce = null;

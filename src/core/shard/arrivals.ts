@@ -14,10 +14,9 @@ import { INBOX_MAX } from "../store/key-spaces/inbox.js";
 import { OUTBOX_MAX } from "../store/key-spaces/outbox.js";
 import { decodeResult, resultKey } from "../store/key-spaces/result.js";
 import type { Invocations } from "./invocations.js";
-import { newItem } from "./messages.js";
 import type { OutcomeWaiters } from "./outcome-waiters.js";
 import type { ShardContext } from "./shard-context.js";
-import { EntitySlot, type Item } from "./slot.js";
+import { EntitySlot, type Item, newItem } from "./slot.js";
 import type { StoreReads } from "./store-reads.js";
 
 const FOLD_PAGE = 1_000;
@@ -89,7 +88,7 @@ export class Arrivals {
       standing.spec = spec;
       return standing;
     }
-    const slot = new EntitySlot(address, this.#context.state.prefixOf(address), spec);
+    const slot = new EntitySlot(this.#invocations, address, this.#context.state.prefixOf(address), spec);
     this.#context.addSlot(slot);
     this.#reads.get(cellKey(slot.prefix), (value) => this.#opened(slot, value));
     return slot;

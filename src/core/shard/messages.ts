@@ -7,9 +7,8 @@ import type { EntityAddress } from "../entity/address.js";
 import type { Command, Message, Outcome } from "../entity/command.js";
 import type { AcknowledgedBody } from "../log/entry.js";
 import { decodeInbox, INBOX_MAX, inboxKey } from "../store/key-spaces/inbox.js";
-import type { Arrivals } from "./arrivals.js";
 import type { ShardContext } from "./shard-context.js";
-import type { EntitySlot, Item } from "./slot.js";
+import { type EntitySlot, type Item, newItem } from "./slot.js";
 import type { StoreReads } from "./store-reads.js";
 
 /** Numbers acknowledged in one entry, at most, and how long the first may wait for others. */
@@ -20,10 +19,17 @@ const HELD_RETRY_MS = 50;
 const REFILL_COUNT = 128;
 const REFILL_BYTES = 4 << 20;
 
+/** Where commands go on to: src/core/shard/arrivals.ts. */
+export interface Mailboxes {
+  enqueue(to: EntityAddress, item: Item): void;
+  enqueueInto(slot: EntitySlot, item: Item): void;
+  goOn(slot: EntitySlot): void;
+}
+
 export class Messages {
   readonly #context: ShardContext;
   readonly #reads: StoreReads;
-  #arrivals: Arrivals | null = null;
+  #mailboxes: Mailboxes | null = null;
   /** Received and not consumed, by source shard. */
   readonly #receivedBySource = new Map<number, Set<number>>();
   /** The first number to a target that was not taken; the stream goes on from there. */
@@ -37,8 +43,8 @@ export class Messages {
     this.#reads = reads;
   }
 
-  connect(arrivals: Arrivals): void {
-    this.#arrivals = arrivals;
+  connect(mailboxes: Mailboxes): void {
+    this.#mailboxes = mailboxes;
   }
 
   /** Messages have entered the outbox: they go out at once unless their stream is held up. */
@@ -75,7 +81,7 @@ export class Messages {
     if (!isKnown || isFull) return this.#overflow(message, slot);
     received.add(number);
     const item = newItem(message.command, { kind: "message", sourceShard, number }, message.timer);
-    this.#arrivals?.enqueue(to, item);
+    this.#mailboxes?.enqueue(to, item);
     return true;
   }
 
@@ -127,11 +133,11 @@ export class Messages {
         const { number, command } = decodeInbox(key, value);
         last = number;
         const isThere = slot.find(command.id)?.origin.kind === "inbox";
-        if (!isThere) this.#arrivals?.enqueueInto(slot, newItem(command, { kind: "inbox", number }, null));
+        if (!isThere) this.#mailboxes?.enqueueInto(slot, newItem(command, { kind: "inbox", number }, null));
       }
       if (next === null) last = lastAsked;
       slot.overflowFrom = slot.overflowLast > last ? last + 1 : 0;
-      this.#arrivals?.goOn(slot);
+      this.#mailboxes?.goOn(slot);
     });
   }
 
@@ -224,8 +230,4 @@ export class Messages {
     this.consumed(message.sourceShard, message.number);
     return inboxNumber;
   }
-}
-
-export function newItem(command: Command, origin: Item["origin"], timer: string | null): Item {
-  return { command, origin, timer, waiters: [], attempts: 0, faults: 0, isChecked: true };
 }

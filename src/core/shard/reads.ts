@@ -3,6 +3,7 @@
 import type { EntityAddress } from "../entity/address.js";
 import type { EntityType } from "../entity/entity-type.js";
 import type { AdminAsked, ReadAsked } from "../input.js";
+import type { DeadLetter } from "../log/entry.js";
 import { decodeDeadLetter } from "../store/key-spaces/dead-letter.js";
 import { decodeEvent, eventKey } from "../store/key-spaces/event.js";
 import { DEAD_LETTER_SPACE, entityKey, rangeEnd, TIMER_SPACE } from "../store/key-spaces/key-space.js";
@@ -106,12 +107,17 @@ export class Reads {
     });
   }
 
-  deadLetters(request: number, of: EntityAddress | null, limit: number): void {
+  /** Of one entity, or of the whole shard. */
+  deadLetters(of: EntityAddress | null, limit: number, then: (found: readonly FoundDeadLetter[]) => void): void {
     const from =
       of === null ? new Uint8Array([DEAD_LETTER_SPACE]) : entityKey(DEAD_LETTER_SPACE, this.#context.state.prefixOf(of));
     this.#reads.scan({ from, to: rangeEnd(from), limit, bytesMax: PAGE_BYTES }, (items) => {
-      const deadLetters = items.map(({ key, value }) => decodeDeadLetter(key, value));
-      this.#context.answer(request, this.#context.host.log.last, { kind: "deadLetters", deadLetters });
+      then(items.map(({ key, value }) => decodeDeadLetter(key, value)));
     });
   }
+}
+
+export interface FoundDeadLetter {
+  readonly entity: EntityAddress;
+  readonly deadLetter: DeadLetter;
 }

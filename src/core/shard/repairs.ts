@@ -15,9 +15,8 @@ import {
 } from "../store/key-spaces/key-space.js";
 import type { Arrivals } from "./arrivals.js";
 import type { Feeds } from "./feeds.js";
-import { newItem } from "./messages.js";
 import type { ShardContext } from "./shard-context.js";
-import type { EntitySlot } from "./slot.js";
+import { type EntitySlot, newItem } from "./slot.js";
 import type { StoreReads } from "./store-reads.js";
 
 /** Keys that one entry of a purge removes. */

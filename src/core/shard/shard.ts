@@ -4,30 +4,28 @@
  *
  *   opening: bookkeeping ──> replay (applyEntry) ──> resume (outbox, inbox, timers) ──> open
  */
-import type { Verdict } from "../dispatch/dispatch.js";
 import type { EntityAddress } from "../entity/address.js";
 import type { Message } from "../entity/command.js";
 import type { EntityType } from "../entity/entity-type.js";
-import type { EntityResult, InvocationEntity } from "../entity/invocation.js";
 import type { AdminAsked, CommandArrived, ReadAsked } from "../input.js";
 import type { Entry } from "../log/entry.js";
 import { BOOKKEEPING_KEY } from "../store/key-spaces/bookkeeping.js";
 import { decodeInbox } from "../store/key-spaces/inbox.js";
 import { INBOX_SPACE, OUTBOX_SPACE, rangeEnd } from "../store/key-spaces/key-space.js";
 import { decodeOutboxMessage } from "../store/key-spaces/outbox.js";
-import type { StoreEffect, StoreInput } from "../store/store-effects.js";
+import type { StoreEffect, StoreInput } from "../store/store-io.js";
 import { applyEntry } from "./apply-entry.js";
 import { Arrivals } from "./arrivals.js";
 import { Feeds } from "./feeds.js";
 import { Invocations } from "./invocations.js";
-import { Messages, newItem } from "./messages.js";
+import { Messages } from "./messages.js";
 import { OutcomeWaiters } from "./outcome-waiters.js";
-import { Reads } from "./reads.js";
+import { type FoundDeadLetter, Reads } from "./reads.js";
 import { Repairs } from "./repairs.js";
 import { ShardContext } from "./shard-context.js";
 import type { ShardHost } from "./shard-host.js";
 import type { ShardState } from "./shard-state.js";
-import type { EntitySlot } from "./slot.js";
+import { newItem } from "./slot.js";
 import { StoreReads } from "./store-reads.js";
 import { Timers } from "./timers.js";
 
@@ -125,17 +123,15 @@ export class Shard {
     return this.#reads.events(input, spec);
   }
 
-  admin(input: AdminAsked, of: EntityAddress, spec: EntityType | null): void {
+  admin(input: Exclude<AdminAsked, { readonly kind: "deadLettersAsked" }>, of: EntityAddress, spec: EntityType | null): void {
     if (input.kind === "timersAsked") return this.#reads.timers(input);
     if (input.kind === "deadLetterEnded") return this.#repairs.endDeadLetter(input);
-    if (input.kind === "deadLettersAsked") return this.#reads.deadLetters(input.request, of, input.limit);
     if (spec === null) return this.#context.refuse(input.request, 0, "unknown_type", `no deployment serves ${of.type}`);
     return this.#repairs.purge(input, spec);
   }
 
-  /** Dead letters of the whole shard. */
-  deadLetters(request: number, limit: number): void {
-    this.#reads.deadLetters(request, null, limit);
+  deadLetters(of: EntityAddress | null, limit: number, then: (found: readonly FoundDeadLetter[]) => void): void {
+    this.#reads.deadLetters(of, limit, then);
   }
 
   left(request: number): void {
@@ -149,18 +145,6 @@ export class Shard {
 
   acknowledged(targetShard: number, number: number): void {
     this.#messages.acknowledged(targetShard, number);
-  }
-
-  take(slot: EntitySlot, commandsMax: number, n: number, attempt: number): InvocationEntity | null {
-    return this.#invocations.take(slot, commandsMax, n, attempt);
-  }
-
-  finished(slot: EntitySlot, deployment: string, result: EntityResult): void {
-    this.#invocations.finished(slot, deployment, result);
-  }
-
-  unfinished(slot: EntitySlot, verdict: Verdict): void {
-    this.#invocations.unfinished(slot, verdict);
   }
 
   /** Types came or changed: entities take the new ones, and what waited for a type is run. */

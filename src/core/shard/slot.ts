@@ -5,11 +5,11 @@
  *   loading ──cell (and unfolded events) read──> idle ──commands──> offered ──dispatched──> running ──result──> idle
  */
 
-import type { Runnable } from "../dispatch/dispatch.js";
+import type { Runnable, Verdict } from "../dispatch/dispatch.js";
 import { addressText, type EntityAddress } from "../entity/address.js";
 import type { Command, Payload } from "../entity/command.js";
 import type { EntityType } from "../entity/entity-type.js";
-import type { HistoryEvent } from "../entity/invocation.js";
+import type { EntityResult, HistoryEvent, InvocationEntity } from "../entity/invocation.js";
 import type { Origin } from "../log/entry.js";
 import type { EntityPrefix } from "../store/key-spaces/key-space.js";
 
@@ -28,12 +28,24 @@ export interface Item {
   isChecked: boolean;
 }
 
+export function newItem(command: Command, origin: Origin, timer: string | null): Item {
+  return { command, origin, timer, waiters: [], attempts: 0, faults: 0, isChecked: true };
+}
+
 /** What a command weighs beside its input. */
 export const ITEM_OVERHEAD_BYTES = 400;
 
 export type SlotStatus = "loading" | "idle" | "offered" | "running";
 
+/** What runs an entity's commands: its shard, as the dispatcher's other side sees it. */
+export interface SlotOwner {
+  take(slot: EntitySlot, commandsMax: number, n: number, attempt: number): InvocationEntity | null;
+  finished(slot: EntitySlot, deployment: string, result: EntityResult): void;
+  unfinished(slot: EntitySlot, verdict: Verdict): void;
+}
+
 export class EntitySlot implements Runnable {
+  readonly shard: SlotOwner;
   readonly address: EntityAddress;
   readonly key: string;
   readonly prefix: EntityPrefix;
@@ -70,7 +82,8 @@ export class EntitySlot implements Runnable {
   overflowLast = 0;
   isRetiring = false;
 
-  constructor(address: EntityAddress, prefix: EntityPrefix, spec: EntityType) {
+  constructor(shard: SlotOwner, address: EntityAddress, prefix: EntityPrefix, spec: EntityType) {
+    this.shard = shard;
     this.address = address;
     this.key = addressText(address);
     this.prefix = prefix;

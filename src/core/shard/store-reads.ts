@@ -4,7 +4,7 @@
  */
 import type { ScanRange } from "../store/range-scan.js";
 import { COLD, type ShardStore } from "../store/shard-store.js";
-import type { StoreEffect } from "../store/store-effects.js";
+import type { StoreEffect } from "../store/store-io.js";
 
 export interface FoundItem {
   readonly key: Uint8Array;

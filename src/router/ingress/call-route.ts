@@ -122,6 +122,7 @@ function submitCall(
     id: key === null ? context.ids.next() : keyedCommandId(type, id, key),
     hasKey: key !== null,
     bodyHash: key === null ? "" : bodyHash(name, body, delayMs),
+    acceptedAtMs: Math.floor(context.core.nowMs()),
     deadlineMs,
     metadata: metadataOf(context, exchange, caller),
     mode,

@@ -1,0 +1,232 @@
+/**
+ * How a router comes to own shards; there is no other way, also alone, also after a crash (RULES.md 1, 2, 7):
+ *
+ *   cluster settings ──> own node document ──> former incarnations: dead-mark, seal ──> each descriptor: swap ──> replay
+ */
+import type { LogId } from "../log/record.js";
+import type { RecordCodec } from "../log/record-codec.js";
+import type { DirectoryClient, FoundDocument } from "./directory-client.js";
+import {
+  CLUSTER_KEY,
+  type ClosedRange,
+  type ClusterDocument,
+  type DocumentCodec,
+  NODE_PREFIX,
+  type NodeDocument,
+  nodeKey,
+  SHARD_PREFIX,
+  type ShardDescriptor,
+  shardKey,
+} from "./documents.js";
+import { sealLog } from "./log-end.js";
+
+export interface ClaimSettings {
+  readonly incarnation: LogId;
+  readonly clusterName: string;
+  readonly shards: number;
+  /** Used where the cluster is made now. 16 random bytes. */
+  readonly freshClusterId: Uint8Array;
+  readonly nowMs: number;
+}
+
+export interface ClaimTools {
+  readonly client: DirectoryClient;
+  readonly codec: DocumentCodec;
+  recordCodec(clusterId: Uint8Array): RecordCodec;
+  nextToken(): string;
+  nextNonce(): Uint8Array;
+  refuse(code: string, message: string): void;
+}
+
+export interface Claimed {
+  readonly cluster: ClusterDocument;
+  readonly node: { readonly document: NodeDocument; readonly token: string };
+  readonly shards: readonly { readonly descriptor: ShardDescriptor; readonly token: string }[];
+  /** Former incarnations whose logs may still be needed. */
+  readonly formerNodes: readonly { readonly document: NodeDocument; readonly token: string }[];
+}
+
+/** The newest record format that this program reads and writes. */
+export const RECORD_FORMAT_KNOWN = 1;
+
+export function claim(settings: ClaimSettings, tools: ClaimTools, then: (claimed: Claimed) => void): void {
+  new Claim(settings, tools, then).begin();
+}
+
+class Claim {
+  readonly #settings: ClaimSettings;
+  readonly #tools: ClaimTools;
+  readonly #then: (claimed: Claimed) => void;
+  #own: { document: NodeDocument; token: string } | null = null;
+  readonly #formerByLog = new Map<LogId, { document: NodeDocument; token: string }>();
+
+  constructor(settings: ClaimSettings, tools: ClaimTools, then: (claimed: Claimed) => void) {
+    this.#settings = settings;
+    this.#tools = tools;
+    this.#then = then;
+  }
+
+  begin(): void {
+    this.#tools.client.read(CLUSTER_KEY, (found) => (found === null ? this.#create() : this.#check(found)));
+  }
+
+  #create(): void {
+    const { freshClusterId: clusterId, clusterName: name, shards } = this.#settings;
+    const body = this.#tools.codec.encodeCluster({ clusterId, name, shards, recordFormatFloor: RECORD_FORMAT_KNOWN });
+    this.#tools.client.swap(CLUSTER_KEY, null, { token: this.#tools.nextToken(), body }, () => this.begin());
+  }
+
+  #check(found: FoundDocument): void {
+    const cluster = this.#tools.codec.decodeCluster(found.body);
+    const { clusterName, shards } = this.#settings;
+    if (cluster.name !== clusterName) {
+      const message = `this data belongs to cluster '${cluster.name}', the settings say '${clusterName}'`;
+      return this.#tools.refuse("cluster_mismatch", message);
+    }
+    if (cluster.shards !== shards) {
+      const message = `this data has ${cluster.shards} shards, the settings say ${shards}; the number is fixed when a cluster is made`;
+      return this.#tools.refuse("shards_mismatch", message);
+    }
+    if (cluster.recordFormatFloor > RECORD_FORMAT_KNOWN) {
+      return this.#tools.refuse(
+        "format_newer",
+        `records here are of format ${cluster.recordFormatFloor}, this program knows ${RECORD_FORMAT_KNOWN}`,
+      );
+    }
+    this.#announce(cluster);
+  }
+
+  #announce(cluster: ClusterDocument): void {
+    const { incarnation, nowMs } = this.#settings;
+    const document: NodeDocument = {
+      incarnation,
+      status: "alive",
+      counter: 0,
+      base: 1,
+      seal: null,
+      startedAtMs: Math.floor(nowMs),
+    };
+    const token = this.#tools.nextToken();
+    const body = this.#tools.codec.encodeNode(document, cluster.clusterId);
+    this.#tools.client.swap(nodeKey(incarnation), null, { token, body }, (end) => {
+      if (end === "lost") return this.#tools.refuse("incarnation_taken", `an incarnation '${incarnation}' exists already`);
+      this.#own = { document, token };
+      this.#tools.client.list(NODE_PREFIX, (found) => this.#endOthers(cluster, found));
+    });
+  }
+
+  /** Marks every other incarnation dead, then seals its log. First the mark: it freezes the base that the walk begins at. */
+  #endOthers(cluster: ClusterDocument, found: readonly { readonly key: string; readonly document: FoundDocument }[]): void {
+    const others = found.filter(({ key }) => key !== nodeKey(this.#settings.incarnation));
+    let left = others.length;
+    const done = (): void => {
+      left--;
+      if (left === 0) this.#tools.client.list(SHARD_PREFIX, (descriptors) => this.#take(cluster, descriptors));
+    };
+    if (left === 0) {
+      left = 1;
+      return done();
+    }
+    for (const { key, document } of others) this.#endOther(cluster, key, document, done);
+  }
+
+  #endOther(cluster: ClusterDocument, key: string, found: FoundDocument, done: () => void): void {
+    const node = this.#tools.codec.decodeNode(found.body, cluster.clusterId);
+    if (node.status === "alive") {
+      return this.#mark(
+        cluster,
+        found.token,
+        { ...node, status: "dead" },
+        (token) => this.#seal(cluster, { ...node, status: "dead" }, token, done),
+        () => this.#tools.client.read(key, (again) => (again === null ? done() : this.#endOther(cluster, key, again, done))),
+      );
+    }
+    this.#seal(cluster, node, found.token, done);
+  }
+
+  #seal(cluster: ClusterDocument, node: NodeDocument, token: string, done: () => void): void {
+    if (node.seal !== null) {
+      this.#formerByLog.set(node.incarnation, { document: node, token });
+      return done();
+    }
+    const codec = this.#tools.recordCodec(cluster.clusterId);
+    const ending = {
+      codec,
+      client: this.#tools.client,
+      by: this.#settings.incarnation,
+      nextNonce: () => this.#tools.nextNonce(),
+    };
+    const sealed = (seal: number): void => {
+      const next = { ...node, seal };
+      this.#mark(
+        cluster,
+        token,
+        next,
+        (nextToken) => {
+          this.#formerByLog.set(node.incarnation, { document: next, token: nextToken });
+          done();
+        },
+        () =>
+          this.#tools.client.read(nodeKey(node.incarnation), (found) =>
+            found === null ? done() : this.#endOther(cluster, nodeKey(node.incarnation), found, done),
+          ),
+      );
+    };
+    sealLog(ending, node.incarnation, node.base, sealed, (message) => this.#tools.refuse("format_newer", message));
+  }
+
+  #mark(cluster: ClusterDocument, expected: string, next: NodeDocument, then: (token: string) => void, lost: () => void): void {
+    const token = this.#tools.nextToken();
+    const body = this.#tools.codec.encodeNode(next, cluster.clusterId);
+    this.#tools.client.swap(nodeKey(next.incarnation), expected, { token, body }, (end) =>
+      end === "happened" ? then(token) : lost(),
+    );
+  }
+
+  #take(cluster: ClusterDocument, found: readonly { readonly key: string; readonly document: FoundDocument }[]): void {
+    const documentByKey = new Map(found.map(({ key, document }) => [key, document]));
+    const taken: { descriptor: ShardDescriptor; token: string }[] = [];
+    for (let shard = 0; shard < cluster.shards; shard++) {
+      const document = documentByKey.get(shardKey(shard)) ?? null;
+      this.#takeShard(cluster, shard, document, (descriptor, token) => {
+        taken.push({ descriptor, token });
+        if (taken.length < cluster.shards) return;
+        taken.sort((left, right) => left.descriptor.shard - right.descriptor.shard);
+        if (this.#own === null) throw new Error("shards were taken before the node was announced");
+        this.#then({ cluster, node: this.#own, shards: taken, formerNodes: [...this.#formerByLog.values()] });
+      });
+    }
+  }
+
+  #takeShard(
+    cluster: ClusterDocument,
+    shard: number,
+    found: FoundDocument | null,
+    then: (descriptor: ShardDescriptor, token: string) => void,
+  ): void {
+    const former = found === null ? null : this.#tools.codec.decodeDescriptor(found.body, cluster.clusterId);
+    const descriptor: ShardDescriptor = {
+      shard,
+      epoch: (former?.epoch ?? 0) + 1,
+      owner: this.#settings.incarnation,
+      covered: 0,
+      ranges: former === null ? [] : [...former.ranges, ...this.#closedRange(former)],
+      segments: former?.segments ?? [],
+    };
+    const token = this.#tools.nextToken();
+    const body = this.#tools.codec.encodeDescriptor(descriptor, cluster.clusterId);
+    this.#tools.client.swap(shardKey(shard), found?.token ?? null, { token, body }, (end) => {
+      if (end === "happened") return then(descriptor, token);
+      this.#tools.refuse("fenced", `shard ${shard} was claimed by somebody else`);
+    });
+  }
+
+  /** What the former owner left behind `covered`, up to its seal. Without a document of its own, nothing of it exists (15k). */
+  #closedRange(former: ShardDescriptor): readonly ClosedRange[] {
+    if (former.owner === null) return [];
+    const node = this.#formerByLog.get(former.owner)?.document;
+    if (node === undefined || node.seal === null) return [];
+    const from = Math.max(former.covered + 1, node.base);
+    return from >= node.seal ? [] : [{ log: former.owner, epoch: former.epoch, from, to: node.seal }];
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Custody of one shard: its descriptor, and the changes to it while this incarnation owns it. A flush freezes what has been
+ * applied up to a position, writes it, waits until that position is durable, and only then names it (RULES.md 15a). One
+ * swap of a descriptor is under way at a time.
+ */
+import type { LogWriter } from "../log/log-writer.js";
+import type { LogId } from "../log/record.js";
+import type { Shard } from "../shard/shard.js";
+import { assert } from "../unreachable.js";
+import type { DirectoryClient } from "./directory-client.js";
+import { type DocumentCodec, type ShardDescriptor, shardKey } from "./documents.js";
+
+export interface CustodyTools {
+  readonly client: DirectoryClient;
+  readonly codec: DocumentCodec;
+  readonly clusterId: Uint8Array;
+  readonly log: LogWriter;
+  nextToken(): string;
+  /** The shard is no longer ours, or its descriptor says what it must not. */
+  lost(shard: number): void;
+}
+
+export class Custody {
+  readonly shard: Shard;
+  readonly #tools: CustodyTools;
+  #descriptor: ShardDescriptor;
+  #token: string;
+  #isSwapping = false;
+  /** Where the log stood when this shard was last frozen: what is durable behind it is dirty. */
+  #frozenAt = 0;
+
+  constructor(shard: Shard, descriptor: ShardDescriptor, token: string, tools: CustodyTools) {
+    this.shard = shard;
+    this.#descriptor = descriptor;
+    this.#token = token;
+    this.#tools = tools;
+  }
+
+  get descriptor(): ShardDescriptor {
+    return this.#descriptor;
+  }
+
+  /** The lowest position of our own log that a restart would have to read for this shard. */
+  get neededFrom(): number {
+    return this.#descriptor.covered + 1;
+  }
+
+  get isIdle(): boolean {
+    return !this.#isSwapping && this.shard.state.store.isThawed && this.shard.state.store.pendingManifest() === null;
+  }
+
+  /** Whether logs of former owners are still needed, or anything was written since the last flush. */
+  get isDirty(): boolean {
+    return this.#descriptor.ranges.length > 0 || this.shard.state.store.dirtyCount > 0;
+  }
+
+  get dirtyBytes(): number {
+    return this.shard.state.store.dirtyBytes;
+  }
+
+  /** Begins a flush of everything applied so far. The open record must be closed: no entry at `position` follows. */
+  flush(position: number): void {
+    assert(this.isIdle, `shard ${this.shard.shard} is being flushed already`);
+    const { state, storeEffects } = this.shard;
+    if (state.store.dirtyCount > 0) state.saveBookkeeping();
+    state.store.freeze(position);
+    this.#frozenAt = position;
+    state.store.startFlush(storeEffects);
+  }
+
+  /** Names what has been written, as soon as it may be named; starts a merge where one is due. Once a turn. */
+  turn(): void {
+    const { store } = this.shard.state;
+    if (this.#isSwapping) return;
+    if (!store.isThawed) store.startFlush(this.shard.storeEffects);
+    store.startCompaction(this.shard.storeEffects);
+    const manifest = store.pendingManifest();
+    if (manifest === null) return;
+    if (manifest.coveredTo !== null && manifest.coveredTo > this.#tools.log.durable) return;
+    const isFlush = manifest.coveredTo !== null;
+    this.#swap(
+      {
+        ...this.#descriptor,
+        covered: manifest.coveredTo ?? this.#descriptor.covered,
+        ranges: isFlush ? [] : this.#descriptor.ranges,
+        segments: manifest.segments,
+      },
+      () => store.manifestConfirmed(),
+    );
+  }
+
+  /** Gives the shard up, at an orderly stop: everything is flushed, so whoever claims it next needs no log. */
+  release(then: () => void): void {
+    assert(this.isIdle, `shard ${this.shard.shard} is being flushed`);
+    this.#swap({ ...this.#descriptor, owner: null, ranges: [] }, then);
+  }
+
+  get frozenAt(): number {
+    return this.#frozenAt;
+  }
+
+  #swap(next: ShardDescriptor, then: () => void): void {
+    this.#isSwapping = true;
+    const token = this.#tools.nextToken();
+    const document = { token, body: this.#tools.codec.encodeDescriptor(next, this.#tools.clusterId) };
+    this.#tools.client.swap(shardKey(this.shard.shard), this.#token, document, (end) => {
+      this.#isSwapping = false;
+      if (end === "lost") return this.#tools.lost(this.shard.shard);
+      this.#token = token;
+      this.#descriptor = next;
+      then();
+    });
+  }
+}
+
+/** What an owner of a closed log still needs of it, for all shards together: the lowest position, or null. */
+export function neededOf(log: LogId, descriptors: readonly ShardDescriptor[]): number | null {
+  const needed = descriptors.flatMap((descriptor) =>
+    descriptor.ranges.filter((range) => range.log === log).map((range) => range.from),
+  );
+  return needed.length === 0 ? null : Math.min(...needed);
+}

@@ -1,0 +1,180 @@
+/**
+ * The core's way to the directory and to logs of others: each ask goes out as an effect, and is tried again until its
+ * answer is definite. What comes back is handed to the asker, in the step in which it arrives.
+ *
+ * A swap has three ends only: `happened`, or `lost` with what stands there now. An unknown one is looked at: our token means
+ * happened, the expected one means try again, any other means lost (RULES.md 7).
+ */
+import type { Effect } from "../effect.js";
+import type { DocumentFound, DocumentsFound, SwapEnded } from "../input.js";
+import type { AppendOutcome, LogId, ReadOutcome } from "../log/record.js";
+import { MomentHeap } from "../time/moment-heap.js";
+
+export interface FoundDocument {
+  readonly token: string;
+  readonly body: Uint8Array;
+}
+
+interface Swap {
+  readonly key: string;
+  readonly expected: string | null;
+  readonly document: FoundDocument;
+  readonly then: (end: "happened" | "lost") => void;
+  failures: number;
+}
+
+const RETRY_MIN_MS = 50;
+const RETRY_MAX_MS = 2_000;
+
+export class DirectoryClient {
+  readonly #effects: Effect[];
+  readonly #readsByKey = new Map<string, ((found: FoundDocument | null) => void)[]>();
+  readonly #listsByPrefix = new Map<
+    string,
+    (found: readonly { readonly key: string; readonly document: FoundDocument }[]) => void
+  >();
+  readonly #swapByKey = new Map<string, Swap>();
+  readonly #recordReads = new Map<
+    string,
+    { readonly countMax: number; readonly bytesMax: number; readonly then: (bodies: readonly Uint8Array[]) => void }
+  >();
+  readonly #appends = new Map<string, (outcome: AppendOutcome) => void>();
+  readonly #later = new MomentHeap<() => void>();
+  #tickMs = 0;
+  #failures = 0;
+
+  /** Effects are pushed to `effects`, which the owner drains. */
+  constructor(effects: Effect[]) {
+    this.#effects = effects;
+  }
+
+  read(key: string, then: (found: FoundDocument | null) => void): void {
+    const waiting = this.#readsByKey.get(key);
+    if (waiting !== undefined) {
+      waiting.push(then);
+      return;
+    }
+    this.#readsByKey.set(key, [then]);
+    this.#effects.push({ kind: "readDocument", key });
+  }
+
+  list(prefix: string, then: (found: readonly { readonly key: string; readonly document: FoundDocument }[]) => void): void {
+    this.#listsByPrefix.set(prefix, then);
+    this.#effects.push({ kind: "listDocuments", prefix });
+  }
+
+  /** One swap of a document at a time. */
+  swap(key: string, expected: string | null, document: FoundDocument, then: (end: "happened" | "lost") => void): void {
+    if (this.#swapByKey.has(key)) throw new Error(`a swap of ${key} is under way already`);
+    this.#swapByKey.set(key, { key, expected, document, then, failures: 0 });
+    this.#effects.push({ kind: "swapDocument", key, expected, document });
+  }
+
+  /** Records of any log from a position on; empty where it is absent. */
+  readRecords(
+    log: LogId,
+    position: number,
+    countMax: number,
+    bytesMax: number,
+    then: (bodies: readonly Uint8Array[]) => void,
+  ): void {
+    this.#recordReads.set(recordKey(log, position), { countMax, bytesMax, then });
+    this.#effects.push({ kind: "readRecords", log, position, countMax, bytesMax });
+  }
+
+  append(log: LogId, position: number, body: Uint8Array, then: (outcome: AppendOutcome) => void): void {
+    this.#appends.set(recordKey(log, position), then);
+    this.#effects.push({ kind: "append", log, position, body });
+  }
+
+  after(ms: number, then: () => void): void {
+    this.#later.push(this.#tickMs + ms, then);
+  }
+
+  wake(tickMs: number): void {
+    this.#tickMs = tickMs;
+    for (let then = this.#later.popDue(tickMs); then !== undefined; then = this.#later.popDue(tickMs)) then();
+  }
+
+  get wakeAtMs(): number | null {
+    return this.#later.first;
+  }
+
+  documentRead(key: string, outcome: DocumentFound): void {
+    if (outcome.kind === "failed") {
+      if (this.#readsByKey.has(key)) this.#again(() => this.#effects.push({ kind: "readDocument", key }));
+      return;
+    }
+    const waiting = this.#readsByKey.get(key) ?? [];
+    this.#readsByKey.delete(key);
+    this.#failures = 0;
+    for (const then of waiting) then(outcome.kind === "found" ? outcome.document : null);
+  }
+
+  documentsListed(prefix: string, outcome: DocumentsFound): void {
+    const then = this.#listsByPrefix.get(prefix);
+    if (then === undefined) return;
+    if (outcome.kind === "failed") return this.#again(() => this.#effects.push({ kind: "listDocuments", prefix }));
+    this.#listsByPrefix.delete(prefix);
+    this.#failures = 0;
+    then(outcome.documents);
+  }
+
+  documentSwapped(key: string, token: string, outcome: SwapEnded): void {
+    const swap = this.#swapByKey.get(key);
+    if (swap === undefined || swap.document.token !== token) return;
+    if (outcome.kind === "happened") return this.#settle(swap, "happened");
+    // A conflict may be with our own swap, if an earlier try of it landed without our knowing.
+    this.read(key, (found) => {
+      const standing = found?.token ?? null;
+      if (standing === swap.document.token) this.#settle(swap, "happened");
+      else if (standing !== swap.expected) this.#settle(swap, "lost");
+      else {
+        swap.failures++;
+        this.after(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** swap.failures), () => {
+          const { expected, document } = swap;
+          this.#effects.push({ kind: "swapDocument", key, expected, document });
+        });
+      }
+    });
+  }
+
+  /** False where nobody here has asked. */
+  recordsRead(log: LogId, position: number, outcome: ReadOutcome): boolean {
+    const key = recordKey(log, position);
+    const read = this.#recordReads.get(key);
+    if (read === undefined) return false;
+    const { countMax, bytesMax } = read;
+    if (outcome.kind === "failed") {
+      this.#again(() => this.#effects.push({ kind: "readRecords", log, position, countMax, bytesMax }));
+      return true;
+    }
+    this.#recordReads.delete(key);
+    this.#failures = 0;
+    read.then(outcome.bodies);
+    return true;
+  }
+
+  appendEnded(log: LogId, position: number, outcome: AppendOutcome): boolean {
+    const key = recordKey(log, position);
+    const then = this.#appends.get(key);
+    if (then === undefined) return false;
+    this.#appends.delete(key);
+    then(outcome);
+    return true;
+  }
+
+  #settle(swap: Swap, end: "happened" | "lost"): void {
+    this.#swapByKey.delete(swap.key);
+    swap.then(end);
+  }
+
+  #again(then: () => void): void {
+    this.#failures++;
+    this.after(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#failures, 10)), then);
+  }
+}
+
+function recordKey(log: LogId, position: number): string {
+  return `${log}#${position}`;
+}

@@ -1,0 +1,76 @@
+/** The documents of the directory that say who owns what. Their byte form is src/protocol/record/document-codec.ts. */
+import type { LogId } from "../log/record.js";
+import type { SegmentReference } from "../store/segment-reference.js";
+
+/** Written once, when the cluster is made: everything stored depends on it. */
+export interface ClusterDocument {
+  /** 16 random bytes, in every record, segment and document. */
+  readonly clusterId: Uint8Array;
+  readonly name: string;
+  readonly shards: number;
+  /** The lowest format that every record has; raised only when all nodes know the next (RULES.md 15d). */
+  readonly recordFormatFloor: number;
+}
+
+/**
+ * One incarnation. alive ──another's claim──> dead, or ──its own orderly stop──> closed. `base` only grows, and freezes
+ * when the document is no longer alive (RULES.md 1).
+ */
+export interface NodeDocument {
+  readonly incarnation: LogId;
+  readonly status: "alive" | "dead" | "closed";
+  /** Grows with every heartbeat. */
+  readonly counter: number;
+  /** The lowest position of this log that any shard still needs. */
+  readonly base: number;
+  /** Where the log ends: the position of its seal, once somebody has found or put it there. */
+  readonly seal: number | null;
+  readonly startedAtMs: number;
+}
+
+/** A part of a former owner's log that the shard still needs: its entries of `epoch` at positions from..to-1. */
+export interface ClosedRange {
+  readonly log: LogId;
+  readonly epoch: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Who owns a shard, and where its state lies: segments, then closed ranges in order, then the owner's log behind `covered`. */
+export interface ShardDescriptor {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly owner: LogId | null;
+  /** The position of the owner's log up to which the segments hold everything. */
+  readonly covered: number;
+  readonly ranges: readonly ClosedRange[];
+  /** Newest first. */
+  readonly segments: readonly SegmentReference[];
+}
+
+/** How the core sees the byte forms; throws MalformedBytes, or NewerFormat for what a newer version has written. */
+export interface DocumentCodec {
+  encodeCluster(document: ClusterDocument): Uint8Array;
+  decodeCluster(body: Uint8Array): ClusterDocument;
+  encodeNode(document: NodeDocument, clusterId: Uint8Array): Uint8Array;
+  decodeNode(body: Uint8Array, clusterId: Uint8Array): NodeDocument;
+  encodeDescriptor(document: ShardDescriptor, clusterId: Uint8Array): Uint8Array;
+  decodeDescriptor(body: Uint8Array, clusterId: Uint8Array): ShardDescriptor;
+}
+
+export class NewerFormat extends Error {
+  override readonly name = "NewerFormat";
+}
+
+export const CLUSTER_KEY = "cluster";
+export const NODE_PREFIX = "node/";
+export const SHARD_PREFIX = "shard/";
+
+export function nodeKey(incarnation: LogId): string {
+  return `${NODE_PREFIX}${incarnation}`;
+}
+
+/** Sorts by number. */
+export function shardKey(shard: number): string {
+  return `${SHARD_PREFIX}${String(shard).padStart(6, "0")}`;
+}

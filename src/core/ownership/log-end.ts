@@ -1,0 +1,59 @@
+/**
+ * Finds where a dead log ends, and makes it end there: walks from its base, record by record, and puts a seal at the first
+ * absent position. What stands at a position decides, whoever wrote it: a record means walk on, a seal is the end
+ * (RULES.md 1, 2, 15i).
+ */
+import type { LogId } from "../log/record.js";
+import type { RecordCodec } from "../log/record-codec.js";
+import type { DirectoryClient } from "./directory-client.js";
+
+const WALK_COUNT = 256;
+const WALK_BYTES = 8 << 20;
+const SEAL_RETRY_MS = 200;
+
+export interface LogEnding {
+  readonly codec: RecordCodec;
+  readonly client: DirectoryClient;
+  readonly by: LogId;
+  nextNonce(): Uint8Array;
+}
+
+/** `then` gets the position of the seal. A record of a newer format is the end of this incarnation: `refuse` says so. */
+export function sealLog(
+  ending: LogEnding,
+  log: LogId,
+  base: number,
+  then: (seal: number) => void,
+  refuse: (message: string) => void,
+): void {
+  ending.client.readRecords(log, base, WALK_COUNT, WALK_BYTES, (bodies) => {
+    let position = base;
+    for (const body of bodies) {
+      const record = ending.codec.decode(body);
+      if (record.kind === "newer") return refuse(`log ${log} has a record of format ${record.version} at position ${position}`);
+      if (record.kind === "seal") return then(position);
+      position++;
+    }
+    if (bodies.length > 0) return sealLog(ending, log, position, then, refuse);
+    putSeal(ending, log, position, then, refuse);
+  });
+}
+
+function putSeal(
+  ending: LogEnding,
+  log: LogId,
+  position: number,
+  then: (seal: number) => void,
+  refuse: (message: string) => void,
+): void {
+  const body = ending.codec.encodeSeal(ending.by, ending.nextNonce());
+  ending.client.append(log, position, body, (outcome) => {
+    if (outcome.kind === "happened") return then(position);
+    if (outcome.kind === "refused") {
+      return ending.client.after(outcome.retryAfterMs ?? SEAL_RETRY_MS, () => putSeal(ending, log, position, then, refuse));
+    }
+    // Something stands there, or may: look at it, and walk on from it.
+    if (outcome.kind === "taken") return sealLog(ending, log, position, then, refuse);
+    ending.client.after(SEAL_RETRY_MS, () => sealLog(ending, log, position, then, refuse));
+  });
+}

@@ -1,0 +1,106 @@
+/**
+ * Replay: reads the closed ranges of the shards that are being taken over and applies their entries, in order. A log is
+ * read once for all shards whose turn it is. An absent position inside a closed range is data loss and refuses the shard;
+ * it is never passed over (RULES.md 1, 2).
+ */
+import type { Entry } from "../log/entry.js";
+import type { LogId } from "../log/record.js";
+import type { RecordCodec } from "../log/record-codec.js";
+import type { DirectoryClient } from "./directory-client.js";
+import type { ClosedRange } from "./documents.js";
+
+const READ_COUNT = 1_024;
+const READ_BYTES = 16 << 20;
+
+export interface ReplayTarget {
+  readonly shard: number;
+  readonly ranges: readonly ClosedRange[];
+  replay(entry: Entry): void;
+  /** A position that must be there is not, or holds what no record may. */
+  refuse(message: string): void;
+}
+
+interface Progress {
+  readonly target: ReplayTarget;
+  next: number;
+}
+
+export interface ReplaySize {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+export function replay(
+  codec: RecordCodec,
+  client: DirectoryClient,
+  targets: readonly ReplayTarget[],
+  then: (size: ReplaySize) => void,
+): void {
+  const progress: Progress[] = targets.map((target) => ({ target, next: 0 }));
+  let records = 0;
+  let bytes = 0;
+  step();
+
+  function step(): void {
+    const open = progress.filter(({ target, next }) => next < target.ranges.length);
+    const first = open[0];
+    if (first === undefined) return then({ records, bytes });
+    const log = currentRange(first)?.log as LogId;
+    // Shards that need this log later, but not now, would get their entries out of order: they read it in another round.
+    const together = open.filter((one) => currentRange(one)?.log === log);
+    const from = Math.min(...together.map((one) => currentRange(one)?.from ?? Infinity));
+    const to = Math.max(...together.map((one) => currentRange(one)?.to ?? 0));
+    readOn(log, from, to, together);
+  }
+
+  function readOn(log: LogId, position: number, to: number, together: readonly Progress[]): void {
+    if (position >= to) {
+      for (const one of together) one.next++;
+      return step();
+    }
+    client.readRecords(log, position, Math.min(READ_COUNT, to - position), READ_BYTES, (bodies) => {
+      if (bodies.length === 0) {
+        lose(position, together, `log ${log} has no record at position ${position}, which a closed range names`);
+        return readOn(
+          log,
+          position + 1,
+          to,
+          together.filter((one) => one.next < one.target.ranges.length),
+        );
+      }
+      let at = position;
+      for (const body of bodies) {
+        records++;
+        bytes += body.length;
+        const record = codec.decode(body);
+        if (record.kind === "entries") apply(record.entries, at, together);
+        else lose(at, together, `log ${log} has a ${record.kind} at position ${at}, inside a closed range`);
+        at++;
+      }
+      readOn(log, at, to, together);
+    });
+  }
+
+  function apply(entries: readonly Entry[], position: number, together: readonly Progress[]): void {
+    for (const one of together) {
+      const range = currentRange(one);
+      if (range === undefined || position < range.from || position >= range.to) continue;
+      for (const entry of entries) {
+        if (entry.shard === one.target.shard && entry.epoch === range.epoch) one.target.replay(entry);
+      }
+    }
+  }
+
+  function lose(position: number, together: readonly Progress[], message: string): void {
+    for (const one of together) {
+      const range = currentRange(one);
+      if (range === undefined || position < range.from || position >= range.to) continue;
+      one.target.refuse(message);
+      one.next = one.target.ranges.length;
+    }
+  }
+}
+
+function currentRange(one: Progress): ClosedRange | undefined {
+  return one.target.ranges[one.next];
+}

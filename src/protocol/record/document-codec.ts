@@ -1,0 +1,129 @@
+/**
+ * The documents of ownership as bytes. Persisted: docs/formats.md, "Documents".
+ *
+ * Head: "HFD", format version, codec (0: as it is), key id (0: not encrypted), kind, cluster id; then the fields in order.
+ */
+import { ByteReader, MalformedBytes } from "../../core/bytes/byte-reader.js";
+import { ByteWriter } from "../../core/bytes/byte-writer.js";
+import { equalBytes } from "../../core/bytes/compare.js";
+import {
+  type ClosedRange,
+  type ClusterDocument,
+  type DocumentCodec,
+  NewerFormat,
+  type NodeDocument,
+  type ShardDescriptor,
+} from "../../core/ownership/documents.js";
+import { decodeSegmentReference, encodeSegmentReference, type SegmentReference } from "../../core/store/segment-reference.js";
+import { CLUSTER_ID_BYTES } from "./record-codec.js";
+
+export const DOCUMENT_FORMAT_VERSION = 1;
+
+const MAGIC = [0x48, 0x46, 0x44];
+const PLAIN = 0;
+const NO_KEY = 0;
+const CLUSTER = 1;
+const NODE = 2;
+const SHARD = 3;
+const STATUSES = ["alive", "dead", "closed"] as const;
+
+export const documentCodec: DocumentCodec = {
+  encodeCluster(document: ClusterDocument): Uint8Array {
+    const writer = begin(CLUSTER, document.clusterId);
+    writer.text(document.name);
+    writer.varint(document.shards);
+    writer.varint(document.recordFormatFloor);
+    return writer.take();
+  },
+
+  decodeCluster(body: Uint8Array): ClusterDocument {
+    const { reader, clusterId } = open(body, CLUSTER);
+    return { clusterId, name: reader.text(), shards: reader.varint(), recordFormatFloor: reader.varint() };
+  },
+
+  encodeNode(document: NodeDocument, clusterId: Uint8Array): Uint8Array {
+    const writer = begin(NODE, clusterId);
+    writer.text(document.incarnation);
+    writer.u8(STATUSES.indexOf(document.status));
+    writer.varint(document.counter);
+    writer.varint(document.base);
+    writer.varint(document.seal ?? 0);
+    writer.varint(document.startedAtMs);
+    return writer.take();
+  },
+
+  decodeNode(body: Uint8Array, clusterId: Uint8Array): NodeDocument {
+    const reader = openOf(body, NODE, clusterId);
+    const incarnation = reader.text();
+    const status = STATUSES[reader.u8()];
+    if (status === undefined) throw new MalformedBytes("a node of unknown status");
+    return {
+      incarnation,
+      status,
+      counter: reader.varint(),
+      base: reader.varint(),
+      seal: reader.varint() || null,
+      startedAtMs: reader.varint(),
+    };
+  },
+
+  encodeDescriptor(document: ShardDescriptor, clusterId: Uint8Array): Uint8Array {
+    const writer = begin(SHARD, clusterId);
+    writer.varint(document.shard);
+    writer.varint(document.epoch);
+    writer.text(document.owner ?? "");
+    writer.varint(document.covered);
+    writer.varint(document.ranges.length);
+    for (const range of document.ranges) {
+      writer.text(range.log);
+      writer.varint(range.epoch);
+      writer.varint(range.from);
+      writer.varint(range.to);
+    }
+    writer.varint(document.segments.length);
+    for (const segment of document.segments) encodeSegmentReference(writer, segment);
+    return writer.take();
+  },
+
+  decodeDescriptor(body: Uint8Array, clusterId: Uint8Array): ShardDescriptor {
+    const reader = openOf(body, SHARD, clusterId);
+    const shard = reader.varint();
+    const epoch = reader.varint();
+    const owner = reader.text() || null;
+    const covered = reader.varint();
+    const ranges: ClosedRange[] = [];
+    for (let left = reader.varint(); left > 0; left--) {
+      ranges.push({ log: reader.text(), epoch: reader.varint(), from: reader.varint(), to: reader.varint() });
+    }
+    const segments: SegmentReference[] = [];
+    for (let left = reader.varint(); left > 0; left--) segments.push(decodeSegmentReference(reader));
+    return { shard, epoch, owner, covered, ranges, segments };
+  },
+};
+
+function begin(kind: number, clusterId: Uint8Array): ByteWriter {
+  const writer = new ByteWriter(256);
+  for (const byte of MAGIC) writer.u8(byte);
+  writer.u8(DOCUMENT_FORMAT_VERSION);
+  writer.u8(PLAIN);
+  writer.u8(NO_KEY);
+  writer.u8(kind);
+  writer.raw(clusterId);
+  return writer;
+}
+
+function open(body: Uint8Array, kind: number): { readonly reader: ByteReader; readonly clusterId: Uint8Array } {
+  const reader = new ByteReader(body);
+  for (const byte of MAGIC) if (reader.u8() !== byte) throw new MalformedBytes("not a document: it begins otherwise");
+  const version = reader.u8();
+  if (version > DOCUMENT_FORMAT_VERSION) throw new NewerFormat(`a document of format ${version}`);
+  if (reader.u8() !== PLAIN || reader.u8() !== NO_KEY) throw new NewerFormat("a document in a codec that is not known here");
+  if (reader.u8() !== kind) throw new MalformedBytes("a document of another kind");
+  return { reader, clusterId: reader.raw(CLUSTER_ID_BYTES).slice() };
+}
+
+function openOf(body: Uint8Array, kind: number, clusterId: Uint8Array): ByteReader {
+  const opened = open(body, kind);
+  if (!equalBytes(opened.clusterId, clusterId)) throw new MalformedBytes("a document of another cluster");
+  return opened.reader;
+}
