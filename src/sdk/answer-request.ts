@@ -6,6 +6,7 @@ import {
   BadFunctionRequest,
   endLine,
   entityLine,
+  type FunctionRequest,
   manifestText,
   parseFunctionRequest,
 } from "../protocol/function/server-json.js";
@@ -25,60 +26,109 @@ export interface CarriedAnswer {
   /** As in HTTP. */
   readonly status: number;
   readonly contentType: string;
-  /** Streamed answers: one chunk for the entities that finished together. */
+  /** Streamed answers: a chunk for each entity as it finishes, and one for the end. */
   readonly body: Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+/** How one encoding of the contract is read and written. */
+interface Form {
+  readonly documentType: string;
+  readonly streamType: string;
+  parse(body: Uint8Array): FunctionRequest;
+  document(invocation: string, results: readonly JsonEntityResult[]): Uint8Array;
+  entity(result: JsonEntityResult): Uint8Array;
+  end(entities: number): Uint8Array;
 }
 
 const PROBLEM = "application/problem+json";
 const encoder = new TextEncoder();
 
-/** Never rejects: what is no request of the contract is answered with a 4xx. */
+const JSON_FORM: Form = {
+  documentType: CONTENT_TYPE.json,
+  streamType: CONTENT_TYPE.jsonStream,
+  parse: (body) => parseFunctionRequest(new TextDecoder().decode(body)),
+  document: (invocation, results) => encoder.encode(answerText(invocation, results)),
+  entity: (result) => encoder.encode(entityLine(result)),
+  end: (entities) => encoder.encode(endLine(entities)),
+};
+
+/** Loaded when a request asks for it: most functions never need protobufjs. */
+async function protobufForm(): Promise<Form> {
+  const form = await import("../protocol/function/server-protobuf.js");
+  return {
+    documentType: CONTENT_TYPE.protobuf,
+    streamType: CONTENT_TYPE.protobufStream,
+    parse: (body) => ({ kind: "invoke", invocation: form.parseProtobufInvocation(body) }),
+    document: form.answerMessage,
+    entity: form.entityFrame,
+    end: form.endFrame,
+  };
+}
+
+/** What is no request of the contract is answered with a 4xx. */
 export async function answerRequest(served: Served, options: RunOptions, request: CarriedRequest): Promise<CarriedAnswer> {
   const type = request.contentType.split(";", 1)[0]?.trim().toLowerCase();
-  if (type !== CONTENT_TYPE.json) return problem(415, `this function takes ${CONTENT_TYPE.json}`);
+  if (type !== CONTENT_TYPE.json && type !== CONTENT_TYPE.protobuf) {
+    return problem(415, `this function takes ${CONTENT_TYPE.json} and ${CONTENT_TYPE.protobuf}`);
+  }
+  const form = type === CONTENT_TYPE.json ? JSON_FORM : await protobufForm();
   try {
-    const parsed = parseFunctionRequest(new TextDecoder().decode(request.body));
-    if (parsed.kind === "discover") return whole(CONTENT_TYPE.json, manifestText(manifestOf(served, ["json"])));
+    const parsed = form.parse(request.body);
+    if (parsed.kind === "discover") {
+      return {
+        status: 200,
+        contentType: CONTENT_TYPE.json,
+        body: encoder.encode(manifestText(manifestOf(served, ["json", "protobuf"]))),
+      };
+    }
     const run: Run = (onEntity) => runInvocation(served, parsed.invocation, { ...options, signal: request.signal }, onEntity);
-    return wantsOneDocument(request.accept) ? await document(parsed.invocation, run) : stream(parsed.invocation, run);
+    return takesStream(request.accept, form)
+      ? stream(parsed.invocation, form, run)
+      : await document(parsed.invocation, form, run);
   } catch (error) {
     if (error instanceof BadFunctionRequest) return problem(400, error.message);
     throw error;
   }
 }
 
+/** Streams unless the caller takes whole answers alone. Content types may have parameters, so the stream's is looked for first. */
+function takesStream(accept: string, form: Form): boolean {
+  const accepted = accept.toLowerCase();
+  return accepted.includes(form.streamType) || !accepted.includes(form.documentType);
+}
+
 type Run = (onEntity: (result: JsonEntityResult) => void) => Promise<void>;
 
-async function document(invocation: JsonInvocation, run: Run): Promise<CarriedAnswer> {
+async function document(invocation: JsonInvocation, form: Form, run: Run): Promise<CarriedAnswer> {
   const results: JsonEntityResult[] = [];
   await run((result) => results.push(result));
-  return whole(CONTENT_TYPE.json, answerText(invocation.invocation, results));
+  return { status: 200, contentType: form.documentType, body: form.document(invocation.invocation, results) };
 }
 
-function stream(invocation: JsonInvocation, run: Run): CarriedAnswer {
-  const queue = new TextQueue();
-  run((result) => queue.push(entityLine(result))).then(
-    () => queue.end(endLine(invocation.entities.length)),
+function stream(invocation: JsonInvocation, form: Form, run: Run): CarriedAnswer {
+  const queue = new ChunkQueue();
+  run((result) => queue.push(form.entity(result))).then(
+    () => queue.end(form.end(invocation.entities.length)),
     (error: unknown) => queue.fail(error),
   );
-  return { status: 200, contentType: CONTENT_TYPE.jsonStream, body: queue };
+  return { status: 200, contentType: form.streamType, body: queue };
 }
 
-/** Text on its way to one reader; what waits is handed over together. Bounded by the invocation, whose answer it is. */
-class TextQueue implements AsyncIterable<Uint8Array> {
-  #text = "";
+/** Chunks on their way to one reader. Bounded by the invocation, whose answer they are. */
+class ChunkQueue implements AsyncIterable<Uint8Array> {
+  #chunks: Uint8Array[] = [];
   #isEnded = false;
   #failure: { readonly error: unknown } | null = null;
   #wake: () => void = () => undefined;
 
-  push(text: string): void {
-    this.#text += text;
+  push(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
     this.#wake();
   }
 
-  end(text: string): void {
+  end(chunk: Uint8Array): void {
     this.#isEnded = true;
-    this.push(text);
+    this.push(chunk);
   }
 
   fail(error: unknown): void {
@@ -88,28 +138,17 @@ class TextQueue implements AsyncIterable<Uint8Array> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
     for (;;) {
+      const chunks = this.#chunks;
+      this.#chunks = [];
+      yield* chunks;
+      if (this.#chunks.length > 0) continue;
       if (this.#failure !== null) throw this.#failure.error;
-      if (this.#text !== "") {
-        const chunk = encoder.encode(this.#text);
-        this.#text = "";
-        yield chunk;
-      } else if (this.#isEnded) {
-        return;
-      } else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
+      if (this.#isEnded) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
   }
-}
-
-function wantsOneDocument(accept: string): boolean {
-  return accept.includes(CONTENT_TYPE.json) && !accept.includes(CONTENT_TYPE.jsonStream);
-}
-
-function whole(contentType: string, text: string): CarriedAnswer {
-  return { status: 200, contentType, body: encoder.encode(text) };
 }
 
 export function problem(status: number, detail: string): CarriedAnswer {

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { Results } from "../protocol/function/answer-decoder.js";
+import { CONTENT_TYPE, type EntityResult, type InvocationRequest } from "../protocol/function/contract.js";
+import { decoderFor } from "../protocol/function/http-binding.js";
+import { encodeProtobufInvocation } from "../protocol/function/protobuf-request.js";
 import { type CallEntity, invocationText } from "./call-local.js";
 import { command, entity, type FunctionServer, serve, unchecked } from "./index.js";
 
@@ -23,6 +27,36 @@ const counter = Counter.value({ initial: () => 0 }).handle({
 function adding(id: string, input: { by: number; afterMs?: number }): CallEntity {
   return { type: "demo/counter", id, state: 1, commands: [{ name: "add", input }] };
 }
+
+const INVOCATION: InvocationRequest = {
+  invocation: "i-1",
+  deadlineMs: 1_000,
+  entities: [
+    {
+      n: 0,
+      type: "demo/counter",
+      id: "p",
+      version: 1,
+      stateVersion: 1,
+      state: Buffer.from("1"),
+      events: [],
+      commands: [
+        {
+          n: 0,
+          id: "c-0",
+          name: "add",
+          isQuery: false,
+          input: Buffer.from(`{"by":2}`),
+          nowMs: 0,
+          attempt: 1,
+          caller: null,
+          metadata: [],
+          answer: null,
+        },
+      ],
+    },
+  ],
+};
 
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2));
@@ -56,6 +90,22 @@ describe("serve", () => {
       invocation: "i-1",
       entities: [{ n: 0, state: 2, outcomes: [{ n: 0, reply: 2 }] }],
     });
+  });
+
+  it("speaks protobuf, streamed and whole", async () => {
+    const request = encodeProtobufInvocation(INVOCATION);
+    for (const accept of [`${CONTENT_TYPE.protobufStream}, ${CONTENT_TYPE.protobuf}`, CONTENT_TYPE.protobuf]) {
+      const headers = { "content-type": CONTENT_TYPE.protobuf, accept };
+      const response = await fetch(server.url, { method: "POST", body: request, headers });
+      const entities: EntityResult[] = [];
+      const type = response.headers.get("content-type") ?? "";
+      const decoder = decoderFor(type, new Results(INVOCATION, (result) => entities.push(result)), 10_000);
+      assert.ok(decoder, type);
+      const end = decoder.push(new Uint8Array(await response.arrayBuffer())) ?? decoder.finish(null);
+      assert.deepEqual(end, { kind: "complete" });
+      const [result] = entities;
+      assert.equal(result?.state && Buffer.from(result.state).toString(), "3");
+    }
   });
 
   it("answers a discovery", async () => {

@@ -134,7 +134,7 @@ describe("discovery", () => {
   it("says what the function serves, with JSON Schemas where the library makes them, and what it wishes", async () => {
     const text = await callText(call, `{"holdfast":"1","kind":"discover"}`);
     const manifest = JSON.parse(text);
-    assert.deepEqual([manifest.holdfast, manifest.contracts, manifest.encodings], ["1", ["1"], ["json"]]);
+    assert.deepEqual([manifest.holdfast, manifest.contracts, manifest.encodings], ["1", ["1"], ["json", "protobuf"]]);
     const [first, second] = manifest.types;
     assert.deepEqual([first.type, first.kind, first.stateVersion], ["demo/profile", "value", 1]);
     assert.deepEqual(first.wishes, { stateTtl: "604800000ms", expose: ["state"] });
