@@ -1,6 +1,7 @@
 /** Writes docs/errors.md from the table of problems: `npm run build && node dist/scripts/errors-page.js`. */
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { ANSWER_PROBLEMS } from "../src/router/ingress/answer-problem-table.js";
 import {
   ADMIN_PROBLEMS,
   COMMAND_LINE_PROBLEMS,
@@ -19,12 +20,13 @@ or the function speaks. Requests that are answered with 429 or 503 carry \`Retry
 
 Whether a retry is _safe_ is another question: with an \`Idempotency-Key\` it always is.
 
-This page is written from \`src/router/ingress/problem-table.ts\` by \`scripts/errors-page.ts\`.
+This page is written from \`src/router/ingress/problem-table.ts\` and its neighbour by \`scripts/errors-page.ts\`.
 `;
 
 const GROUPS: readonly (readonly [title: string, problems: Readonly<Record<string, ProblemEntry>>])[] = [
   ["Requests to entities", REQUEST_PROBLEMS],
   ["The admin API", ADMIN_PROBLEMS],
+  ["Answers of functions", ANSWER_PROBLEMS],
   ["Starting a router", START_PROBLEMS],
   ["Storage", STORAGE_PROBLEMS],
   ["The command line", COMMAND_LINE_PROBLEMS],

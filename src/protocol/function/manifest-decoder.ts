@@ -5,10 +5,12 @@
 import { CONTRACT_VERSION, type Encoding } from "./contract.js";
 import type { JsonSchema, Manifest, ManifestCommand, ManifestEvent, ManifestType, TypeWishes } from "./manifest.js";
 
+export type ManifestProblemCode = "manifest_malformed" | "manifest_version";
+
 export type ManifestOutcome =
   | { readonly kind: "manifest"; readonly manifest: Manifest }
   /** The problems are for people; at most `PROBLEMS_MAX` of them. */
-  | { readonly kind: "refused"; readonly code: "manifest_malformed" | "manifest_version"; readonly problems: readonly string[] };
+  | { readonly kind: "refused"; readonly code: ManifestProblemCode; readonly problems: readonly string[] };
 
 const PROBLEMS_MAX = 20;
 const TYPES_MAX = 1_000;
@@ -38,7 +40,7 @@ export function preferredEncoding(manifest: Manifest): Encoding {
   return manifest.encodings.includes("json") ? "json" : "protobuf";
 }
 
-function refused(code: "manifest_malformed" | "manifest_version", problems: readonly string[]): ManifestOutcome {
+function refused(code: ManifestProblemCode, problems: readonly string[]): ManifestOutcome {
   return { kind: "refused", code, problems: problems.slice(0, PROBLEMS_MAX) };
 }
 

@@ -4,20 +4,10 @@
  *
  * Codes are stable: clients and scripts compare them. Add, never rename.
  */
+import { ANSWER_PROBLEMS } from "./answer-problem-table.js";
+import type { Actor, ProblemEntry } from "./problem-entry.js";
 
-/** Who has to act: the caller, the author of the function, or whoever runs the router. */
-export type Actor = "caller" | "function author" | "operator";
-
-export interface ProblemEntry {
-  /** Null: never seen over HTTP; the router prints it and ends, or the command line does. */
-  readonly status: number | null;
-  readonly title: string;
-  readonly actor: Actor;
-  /** Whether the same request, sent again, can succeed. */
-  readonly isRetryable: boolean;
-  readonly meaning: string;
-  readonly remedy: string;
-}
+export type { ProblemEntry };
 
 export const REQUEST_PROBLEMS = {
   bad_path: caller(
@@ -452,6 +442,7 @@ export type AdminProblemCode = keyof typeof ADMIN_PROBLEMS;
 export const PROBLEMS: Readonly<Record<string, ProblemEntry>> = {
   ...REQUEST_PROBLEMS,
   ...ADMIN_PROBLEMS,
+  ...ANSWER_PROBLEMS,
   ...START_PROBLEMS,
   ...STORAGE_PROBLEMS,
   ...COMMAND_LINE_PROBLEMS,

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { errorsPage } from "../../../scripts/errors-page.js";
 import type { StorageCode } from "../../../src/ports/storage-problem.js";
+import { ANSWER_PROBLEMS } from "../../../src/router/ingress/answer-problem-table.js";
 import {
   ADMIN_PROBLEMS,
   COMMAND_LINE_PROBLEMS,
@@ -22,7 +23,7 @@ describe("the table of problems", () => {
   });
 
   it("has each code in one group", () => {
-    const groups = [REQUEST_PROBLEMS, ADMIN_PROBLEMS, START_PROBLEMS, STORAGE, COMMAND_LINE_PROBLEMS];
+    const groups = [REQUEST_PROBLEMS, ADMIN_PROBLEMS, ANSWER_PROBLEMS, START_PROBLEMS, STORAGE, COMMAND_LINE_PROBLEMS];
     const codes = groups.flatMap((group) => Object.keys(group));
     assert.equal(new Set(codes).size, codes.length);
     assert.equal(Object.keys(PROBLEMS).length, codes.length);
@@ -30,7 +31,7 @@ describe("the table of problems", () => {
 
   it("has codes that can be names everywhere, and a remedy for each", () => {
     for (const [code, entry] of Object.entries(PROBLEMS)) {
-      assert.match(code, /^[a-z]+(_[a-z]+)*$/);
+      assert.match(code, /^[a-z]+(_[a-z0-9]+)*$/);
       assert.ok(entry.meaning.endsWith(".") && entry.remedy.endsWith("."), code);
     }
   });
