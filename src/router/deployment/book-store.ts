@@ -1,0 +1,117 @@
+/** The book of deployments in the directory: read, and changed by compare-and-swap. Manifests are documents of their own. */
+import type { Incompatibility } from "../../core/deployment/compatibility.js";
+import type { EntropyPort } from "../../ports/clock.js";
+import type { DirectoryPort } from "../../ports/directory.js";
+import type { AdminProblemCode } from "../ingress/problem-table.js";
+import { BOOK_KEY, type DeploymentBook, decodeBook, EMPTY_BOOK, encodeBook, manifestKey } from "./deployment-book.js";
+
+interface Refused {
+  readonly kind: "refused";
+  readonly code: AdminProblemCode;
+  readonly detail: string;
+  readonly reasons: readonly Incompatibility[];
+}
+
+interface Changed {
+  readonly kind: "changed";
+  readonly book: DeploymentBook;
+}
+
+/** Somebody else changes the book at the same time, again and again: give up rather than go on for ever. */
+const TRIES_MAX = 10;
+/** A document's limit (src/ports/directory.ts). */
+const MANIFEST_BYTES_MAX = 400_000;
+
+export class BookStore {
+  readonly #directory: DirectoryPort;
+  readonly #entropy: EntropyPort;
+  readonly #manifestById = new Map<string, Uint8Array>();
+  #token: string | null = null;
+  #book: DeploymentBook = EMPTY_BOOK;
+
+  constructor(directory: DirectoryPort, entropy: EntropyPort) {
+    this.#directory = directory;
+    this.#entropy = entropy;
+  }
+
+  /** As this process last saw it. */
+  get book(): DeploymentBook {
+    return this.#book;
+  }
+
+  /** Throws `BookProblem`, or an error where the directory cannot be read. */
+  async open(): Promise<void> {
+    const failure = await this.#read();
+    if (failure !== null) throw new Error(`the deployments cannot be read from the directory: ${failure}`);
+  }
+
+  /** `decide` is asked again with the newer book when somebody else was faster. */
+  async change(decide: (book: DeploymentBook) => Changed | Refused): Promise<Changed | Refused> {
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const decision = decide(this.#book);
+      if (decision.kind === "refused" || decision.book === this.#book) return decision;
+      const token = this.#newToken();
+      const swapped = await this.#directory.swap(BOOK_KEY, this.#token, { token, body: encodeBook(decision.book) });
+      if (swapped.kind !== "happened") {
+        const failure = await this.#read();
+        if (failure !== null) return refused("directory_failed", failure);
+        // After `unknown`: it may have happened all the same. If it has not, deciding again is harmless.
+        if (this.#token !== token) continue;
+      }
+      this.#token = token;
+      this.#book = decision.book;
+      return decision;
+    }
+    return refused("deployments_contended", "the deployments changed at the same time, again and again");
+  }
+
+  /** Null: it is stored. */
+  async keepManifest(id: string, manifest: Uint8Array): Promise<Refused | null> {
+    if (this.#manifestById.has(id)) return null;
+    if (manifest.length > MANIFEST_BYTES_MAX) {
+      return refused("manifest_malformed", `the manifest has ${manifest.length} bytes, ${MANIFEST_BYTES_MAX} are allowed`);
+    }
+    const swapped = await this.#directory.swap(manifestKey(id), null, { token: this.#newToken(), body: manifest });
+    // A conflict: the same content is there already, since the key is its hash.
+    if (swapped.kind === "unknown" && (await this.manifest(id)) === null) return refused("directory_failed", swapped.message);
+    this.#manifestById.set(id, manifest);
+    return null;
+  }
+
+  /** Null: not in the directory. Throws where it cannot be read. */
+  async manifest(id: string): Promise<Uint8Array | null> {
+    const known = this.#manifestById.get(id);
+    if (known !== undefined) return known;
+    if (!/^d-[0-9a-f]{12}$/.test(id)) return null;
+    const read = await this.#directory.read(manifestKey(id));
+    if (read.kind === "failed") throw new Error(`the manifest of ${id} cannot be read from the directory: ${read.message}`);
+    if (read.kind === "absent") return null;
+    this.#manifestById.set(id, read.document.body);
+    return read.document.body;
+  }
+
+  /** Null, or why it failed. */
+  async #read(): Promise<string | null> {
+    const read = await this.#directory.read(BOOK_KEY);
+    switch (read.kind) {
+      case "failed":
+        return read.message;
+      case "absent":
+        this.#token = null;
+        this.#book = EMPTY_BOOK;
+        return null;
+      case "found":
+        this.#token = read.document.token;
+        this.#book = decodeBook(read.document.body);
+        return null;
+    }
+  }
+
+  #newToken(): string {
+    return Buffer.from(this.#entropy.bytes(12)).toString("base64url");
+  }
+}
+
+function refused(code: AdminProblemCode, detail: string): Refused {
+  return { kind: "refused", code, detail, reasons: [] };
+}

@@ -1,0 +1,172 @@
+/**
+ * Which deployments there are, which of them serves each entity type, what was active before, and what stored data may
+ * need: one document of the directory, changed as a whole. Pure: every operation gives a new book.
+ *
+ * Persisted (docs/formats.md): JSON, `format` 1.
+ */
+import {
+  type Incompatibility,
+  incompatibilities,
+  needsOf,
+  type TypeNeeds,
+  typeMissing,
+  withNeedsOf,
+} from "../../core/deployment/compatibility.js";
+import type { EntityType } from "../../core/entity/entity-type.js";
+
+export const BOOK_KEY = "deployments";
+const FORMAT = 1;
+/** Rollbacks go back so far; older maps are forgotten. */
+const PAST_MAX = 20;
+/** Deployments that were never promoted again since so many others came are forgotten, their documents stay. */
+const DEPLOYMENTS_MAX = 200;
+
+export interface RegisteredDeployment {
+  readonly id: string;
+  readonly url: string;
+  readonly registeredAtMs: number;
+  readonly types: readonly string[];
+}
+
+type ActiveMap = Readonly<Record<string, string>>;
+
+export interface DeploymentBook {
+  readonly deployments: readonly RegisteredDeployment[];
+  /** Id of the deployment that serves a type. */
+  readonly active: ActiveMap;
+  /** Earlier states of `active`, the newest last. */
+  readonly past: readonly { readonly endedAtMs: number; readonly active: ActiveMap }[];
+  readonly needs: ReadonlyMap<string, TypeNeeds>;
+}
+
+export const EMPTY_BOOK: DeploymentBook = { deployments: [], active: {}, past: [], needs: new Map() };
+
+/** The document of one deployment's manifest; written once. */
+export function manifestKey(id: string): string {
+  return `${BOOK_KEY}/${id}`;
+}
+
+export function withDeployment(book: DeploymentBook, deployment: RegisteredDeployment): DeploymentBook {
+  if (book.deployments.some(({ id }) => id === deployment.id)) return book;
+  const used = new Set([...Object.values(book.active), ...book.past.flatMap(({ active }) => Object.values(active))]);
+  const spare = book.deployments.length + 1 - DEPLOYMENTS_MAX;
+  const dropped = new Set(
+    book.deployments
+      .filter(({ id }) => !used.has(id))
+      .slice(0, Math.max(0, spare))
+      .map(({ id }) => id),
+  );
+  return { ...book, deployments: [...book.deployments.filter(({ id }) => !dropped.has(id)), deployment] };
+}
+
+export type Promotion =
+  | { readonly kind: "promoted"; readonly book: DeploymentBook; readonly accepted: readonly Incompatibility[] }
+  | { readonly kind: "refused"; readonly reasons: readonly Incompatibility[] };
+
+/** Makes `id` the deployment of all its types, unless what is stored would suffer and nobody insists. */
+export function promoted(
+  book: DeploymentBook,
+  id: string,
+  types: readonly EntityType[],
+  force: boolean,
+  nowMs: number,
+): Promotion {
+  const orphans = orphanedBy(book, id, types);
+  const reasons = [...types.flatMap((type) => missedBy(book, type)), ...orphans.map(typeMissing)];
+  if (reasons.some(({ canBeForced }) => !(force && canBeForced))) return { kind: "refused", reasons };
+  const kept = Object.entries(book.active).filter(([name]) => !orphans.includes(name));
+  const active = Object.fromEntries([...kept, ...types.map((type) => [type.name, id])]);
+  const needs = new Map(book.needs);
+  for (const type of types) {
+    const before = needs.get(type.name);
+    // What was forced away is no longer asked for: the operator has accepted its loss.
+    needs.set(type.name, before === undefined || missedBy(book, type).length > 0 ? needsOf(type) : withNeedsOf(before, type));
+  }
+  return { kind: "promoted", book: { ...withActive(book, active, nowMs), needs }, accepted: reasons };
+}
+
+function missedBy(book: DeploymentBook, type: EntityType): readonly Incompatibility[] {
+  const needs = book.needs.get(type.name);
+  return needs === undefined ? [] : incompatibilities(needs, type);
+}
+
+/** Types that the same endpoint serves now, and would not any more. */
+function orphanedBy(book: DeploymentBook, id: string, types: readonly EntityType[]): readonly string[] {
+  const urlOf = new Map(book.deployments.map((deployment) => [deployment.id, deployment.url]));
+  const served = new Set(types.map((type) => type.name));
+  const orphans = Object.entries(book.active).filter(([name, by]) => !served.has(name) && urlOf.get(by) === urlOf.get(id));
+  return orphans.map(([name]) => name);
+}
+
+/** What was active before the last change; null where nothing is known. The way back always works at once. */
+export function rolledBack(book: DeploymentBook): DeploymentBook | null {
+  const last = book.past.at(-1);
+  return last === undefined ? null : { ...book, active: last.active, past: book.past.slice(0, -1) };
+}
+
+function withActive(book: DeploymentBook, active: ActiveMap, nowMs: number): DeploymentBook {
+  if (isSame(book.active, active)) return book;
+  const past = Object.keys(book.active).length === 0 ? [] : [...book.past, { endedAtMs: nowMs, active: book.active }];
+  return { ...book, active, past: past.slice(-PAST_MAX) };
+}
+
+function isSame(left: ActiveMap, right: ActiveMap): boolean {
+  const names = Object.keys(left);
+  return names.length === Object.keys(right).length && names.every((name) => left[name] === right[name]);
+}
+
+/** The book cannot be read: what it says is not known, and must not be written over. */
+export class BookProblem extends Error {
+  override readonly name = "BookProblem";
+  readonly code: "format_newer" | "document_damaged";
+
+  constructor(code: "format_newer" | "document_damaged", message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export function encodeBook(book: DeploymentBook): Uint8Array {
+  const needs = Object.fromEntries(
+    [...book.needs].map(([name, { events, commands, replies, ...rest }]) => [
+      name,
+      { ...rest, events: Object.fromEntries(events), commands: [...commands], replies: [...replies] },
+    ]),
+  );
+  return Buffer.from(JSON.stringify({ format: FORMAT, ...book, needs }));
+}
+
+/** Throws `BookProblem`. */
+export function decodeBook(body: Uint8Array): DeploymentBook {
+  let document: StoredBook;
+  try {
+    document = JSON.parse(Buffer.from(body).toString());
+  } catch (error) {
+    throw new BookProblem("document_damaged", `the document '${BOOK_KEY}' is not JSON: ${(error as Error).message}`);
+  }
+  if (document.format !== FORMAT) {
+    throw new BookProblem(
+      "format_newer",
+      `the document '${BOOK_KEY}' has format ${document.format}, this version reads ${FORMAT}`,
+    );
+  }
+  const needs = Object.entries(document.needs).map(([name, { events, commands, replies, ...rest }]): [string, TypeNeeds] => [
+    name,
+    { ...rest, events: new Map(Object.entries(events)), commands: new Set(commands), replies: new Set(replies) },
+  ]);
+  return { deployments: document.deployments, active: document.active, past: document.past, needs: new Map(needs) };
+}
+
+interface StoredBook extends Omit<DeploymentBook, "needs"> {
+  readonly format: number;
+  readonly needs: Readonly<
+    Record<
+      string,
+      Omit<TypeNeeds, "events" | "commands" | "replies"> & {
+        readonly events: Readonly<Record<string, number>>;
+        readonly commands: readonly string[];
+        readonly replies: readonly string[];
+      }
+    >
+  >;
+}

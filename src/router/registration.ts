@@ -1,0 +1,280 @@
+/**
+ * Registers function endpoints: asks them what they serve, checks that what is stored can live with it, and makes the
+ * change in the directory by compare-and-swap. Deployments never change; what changes is which of them serves a type.
+ */
+import { createHash } from "node:crypto";
+import type { Incompatibility } from "../core/deployment/compatibility.js";
+import type { EntityType } from "../core/entity/entity-type.js";
+import type { ActiveDeployment } from "../core/input.js";
+import type { ClockPort, EntropyPort } from "../ports/clock.js";
+import type { DirectoryPort } from "../ports/directory.js";
+import type { DiscoverOutcome, InvokerPort } from "../ports/invoker.js";
+import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings } from "./config/settings.js";
+import { BookStore } from "./deployment/book-store.js";
+import { type DeploymentBook, promoted, rolledBack, withDeployment } from "./deployment/deployment-book.js";
+import { ManifestProblem, type OperatorPolicies, readManifest } from "./deployment/manifest-reader.js";
+import type { AdminProblemCode } from "./ingress/problem-table.js";
+import type { TypeCatalog } from "./ingress/type-catalog.js";
+
+export interface RegistrationOptions {
+  readonly directory: DirectoryPort;
+  readonly clock: ClockPort;
+  readonly entropy: EntropyPort;
+  /** Endpoints from the settings; others have default limits. */
+  readonly functions: readonly FunctionSettings[];
+  /** What the operator sets for types. */
+  readonly types: OperatorPolicies;
+  /** Makes the invoker of an endpoint; called once for each URL. */
+  connect(endpoint: FunctionSettings): InvokerPort;
+  /** Called with all active deployments whenever they change, once also from `open`. */
+  changed(deployments: readonly ActiveDeployment[]): void;
+  readonly log: RegistrationLog;
+}
+
+export interface RegistrationLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface DeploymentView {
+  readonly id: string;
+  readonly url: string;
+  readonly registeredAtMs: number;
+  readonly types: readonly string[];
+  /** The types it serves now. */
+  readonly activeTypes: readonly string[];
+}
+
+export type RegistrationOutcome =
+  | { readonly kind: "done"; readonly deployment: DeploymentView | null; readonly warnings: readonly Incompatibility[] }
+  | {
+      readonly kind: "refused";
+      readonly code: AdminProblemCode;
+      readonly detail: string;
+      readonly reasons: readonly Incompatibility[];
+    };
+
+/** How long an endpoint may take to say what it serves. */
+const DISCOVER_MS = 10_000;
+/** A configured endpoint that is down is asked again after the first time, up to the last. */
+const RETRY_FIRST_MS = 500;
+const RETRY_LAST_MS = 30_000;
+
+export class Registration implements TypeCatalog {
+  readonly #options: RegistrationOptions;
+  readonly #book: BookStore;
+  readonly #invokerByUrl = new Map<string, InvokerPort>();
+  readonly #stopping = new AbortController();
+  readonly #pending = new Set<string>();
+  #background: readonly Promise<void>[] = [];
+  #typeByName: ReadonlyMap<string, EntityType> = new Map();
+  #active: readonly ActiveDeployment[] = [];
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options;
+    this.#book = new BookStore(options.directory, options.entropy);
+  }
+
+  get(name: string): EntityType | undefined {
+    return this.#typeByName.get(name);
+  }
+
+  names(): readonly string[] {
+    return [...this.#typeByName.keys()].sort();
+  }
+
+  undiscovered(): readonly string[] {
+    return [...this.#pending];
+  }
+
+  get active(): readonly ActiveDeployment[] {
+    return this.#active;
+  }
+
+  /** The types that are served now, by name. */
+  types(): readonly EntityType[] {
+    return this.names().flatMap((name) => this.#typeByName.get(name) ?? []);
+  }
+
+  /** Reads what is registered, and begins to register the configured endpoints in the background. Throws `BookProblem`. */
+  async open(): Promise<void> {
+    await this.#book.open();
+    await this.#publish();
+    const known = new Set(this.#book.book.deployments.map(({ url }) => url));
+    for (const { url } of this.#options.functions) if (!known.has(url)) this.#pending.add(url);
+    this.#background = this.#options.functions.map(({ url }) =>
+      this.#registerUntilDone(url).catch((error: unknown) => {
+        this.#options.log.error({ err: error, url }, "a configured endpoint was not registered");
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#background);
+    await Promise.all([...this.#invokerByUrl.values()].map((invoker) => invoker.close()));
+  }
+
+  list(): readonly DeploymentView[] {
+    return this.#book.book.deployments.map(({ id }) => this.#view(id)).filter((view) => view !== null);
+  }
+
+  /** Null for a deployment that is not registered. */
+  invokerOf(deployment: string): InvokerPort | null {
+    const registered = this.#book.book.deployments.find(({ id }) => id === deployment);
+    return registered === undefined ? null : this.#invoker(registered.url);
+  }
+
+  /** Discovers the endpoint and makes it serve its types. The same endpoint with the same manifest is the same deployment. */
+  async register(url: string, force: boolean): Promise<RegistrationOutcome> {
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DISCOVER_MS)]);
+    const found = await this.#invoker(url).discover(signal);
+    return this.#adopt(url, found, force);
+  }
+
+  /** Makes a registered deployment serve its types, as it was registered. */
+  async promote(id: string, force: boolean): Promise<RegistrationOutcome> {
+    const manifest = await this.#book.manifest(id);
+    const registered = this.#book.book.deployments.some((deployment) => deployment.id === id);
+    if (!registered || manifest === null)
+      return refused("deployment_not_found", `no deployment '${id.slice(0, 100)}' is registered`);
+    return this.#promote(id, readManifest(manifest, this.#options.types), force, (book) => book);
+  }
+
+  /** Back to what was active before the last change, at once and unconditionally. */
+  async rollback(): Promise<RegistrationOutcome> {
+    const changed = await this.#book.change((book) => {
+      const before = rolledBack(book);
+      if (before === null) return refused("nothing_to_roll_back", "nothing was active before");
+      return { kind: "changed", book: before };
+    });
+    if (changed.kind !== "changed") return changed;
+    await this.#publish();
+    this.#options.log.warn({ active: changed.book.active }, "deployments rolled back");
+    return { kind: "done", deployment: null, warnings: [] };
+  }
+
+  async #adopt(url: string, found: DiscoverOutcome, force: boolean): Promise<RegistrationOutcome> {
+    if (found.kind === "unavailable") return refused("endpoint_unreachable", `${url}: ${found.message}`);
+    if (found.kind === "malformed") return refused("manifest_malformed", `${url}: ${found.message}`);
+    let types: readonly EntityType[];
+    try {
+      types = readManifest(found.manifest, this.#options.types);
+    } catch (error) {
+      if (error instanceof ManifestProblem) return refused("manifest_malformed", `${url}: ${error.message}`);
+      throw error;
+    }
+    const id = deploymentId(url, found.manifest);
+    const stored = await this.#book.keepManifest(id, found.manifest);
+    if (stored !== null) return stored;
+    const deployment = { id, url, registeredAtMs: this.#options.clock.nowMs(), types: types.map(({ name }) => name).sort() };
+    return this.#promote(id, types, force, (book) => withDeployment(book, deployment));
+  }
+
+  async #promote(
+    id: string,
+    types: readonly EntityType[],
+    force: boolean,
+    prepare: (book: DeploymentBook) => DeploymentBook,
+  ): Promise<RegistrationOutcome> {
+    let warnings: readonly Incompatibility[] = [];
+    const changed = await this.#book.change((book) => {
+      const promotion = promoted(prepare(book), id, types, force, this.#options.clock.nowMs());
+      if (promotion.kind === "refused") {
+        const detail = `${promotion.reasons.length} thing(s) that what is stored may need would be missing`;
+        return { kind: "refused", code: "deployment_incompatible", detail, reasons: promotion.reasons };
+      }
+      warnings = promotion.accepted;
+      return { kind: "changed", book: promotion.book };
+    });
+    if (changed.kind !== "changed") return changed;
+    await this.#publish();
+    const deployment = this.#view(id);
+    this.#options.log.info({ deployment, warnings }, "deployment serves its types");
+    return { kind: "done", deployment, warnings };
+  }
+
+  /** Tells everybody what is active now. The last change wins, also over one that is still being told. */
+  async #publish(): Promise<void> {
+    for (let book = this.#book.book; ; book = this.#book.book) {
+      const deployments: ActiveDeployment[] = [];
+      for (const id of new Set(Object.values(book.active))) deployments.push(await this.#activeDeployment(book, id));
+      if (book !== this.#book.book) continue;
+      this.#active = deployments;
+      this.#typeByName = new Map(deployments.flatMap(({ types }) => types).map((type) => [type.name, type]));
+      this.#options.changed(deployments);
+      return;
+    }
+  }
+
+  async #activeDeployment(book: DeploymentBook, id: string): Promise<ActiveDeployment> {
+    const manifest = await this.#book.manifest(id);
+    if (manifest === null) throw new Error(`the manifest of the active deployment ${id} is not in the directory`);
+    const types = readManifest(manifest, this.#options.types).filter((type) => book.active[type.name] === id);
+    const url = book.deployments.find((deployment) => deployment.id === id)?.url ?? "";
+    return { id, types, limits: this.#endpoint(url).limits };
+  }
+
+  /** A configured endpoint: registered when it is new; asked again until it answers. Others go on meanwhile. */
+  async #registerUntilDone(url: string): Promise<void> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#stopping;
+    for (let waitMs = RETRY_FIRST_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_LAST_MS)) {
+      const outcome = await this.#registerIfNew(url);
+      if (outcome.kind === "done") break;
+      if (
+        outcome.code !== "endpoint_unreachable" &&
+        outcome.code !== "directory_failed" &&
+        outcome.code !== "deployments_contended"
+      ) {
+        log.error({ ...outcome, url }, "a configured endpoint was not registered; what it served before goes on");
+        break;
+      }
+      if (waitMs === RETRY_FIRST_MS)
+        log.warn({ url, detail: outcome.detail }, "a configured endpoint does not answer yet; it is asked again");
+      await clock.sleep(waitMs, signal);
+    }
+    this.#pending.delete(url);
+  }
+
+  /** Known deployments are left as they are: the operator may have rolled one of them back. */
+  async #registerIfNew(url: string): Promise<RegistrationOutcome> {
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DISCOVER_MS)]);
+    const found = await this.#invoker(url).discover(signal);
+    if (found.kind === "discovered") {
+      const known = this.#view(deploymentId(url, found.manifest));
+      if (known !== null) return { kind: "done", deployment: known, warnings: [] };
+    }
+    return this.#adopt(url, found, false);
+  }
+
+  #view(id: string): DeploymentView | null {
+    const { deployments, active } = this.#book.book;
+    const found = deployments.find((deployment) => deployment.id === id);
+    if (found === undefined) return null;
+    return { ...found, activeTypes: found.types.filter((name) => active[name] === id) };
+  }
+
+  #invoker(url: string): InvokerPort {
+    const known = this.#invokerByUrl.get(url);
+    if (known !== undefined) return known;
+    const made = this.#options.connect(this.#endpoint(url));
+    this.#invokerByUrl.set(url, made);
+    return made;
+  }
+
+  #endpoint(url: string): FunctionSettings {
+    const configured = this.#options.functions.find((one) => one.url === url);
+    return configured ?? { url, limits: DEFAULT_DEPLOYMENT_LIMITS, encoding: "json", headers: {} };
+  }
+}
+
+/** Content-addressed: a function that changes what it serves is another deployment, one that does not is the same. */
+export function deploymentId(url: string, manifest: Uint8Array): string {
+  return `d-${createHash("sha256").update(url).update("\0").update(manifest).digest("hex").slice(0, 12)}`;
+}
+
+function refused(code: AdminProblemCode, detail: string): Extract<RegistrationOutcome, { readonly kind: "refused" }> {
+  return { kind: "refused", code, detail, reasons: [] };
+}
