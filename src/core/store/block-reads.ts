@@ -59,15 +59,15 @@ export class BlockReads {
     this.#started += 1;
   }
 
-  /** False where the request is not its own. Returns the problem that ends the store, if there is one. */
-  read(request: number, result: ObjectRead): boolean | StoreProblem {
+  /** What came of a read. Returns the problem that it met. Answers to others' requests are ignored. */
+  read(request: number, result: ObjectRead): StoreProblem | null {
     const read = this.#reads.get(request);
-    if (read === undefined) return false;
+    if (read === undefined) return null;
     this.#reads.delete(request);
     for (let block = read.first; block < read.end; block++) this.#readByBlock.delete(blockId(read.segment.id, block));
     const problem = this.#take(read, result);
     for (const waiter of read.waiters) waiter.wake(problem);
-    return problem === null || problem.code === "read_failed" ? true : problem;
+    return problem;
   }
 
   /** A segment that a later manifest replaced may be gone: who waited looks again, in what took its place. */

@@ -73,25 +73,25 @@ export class Compacting {
     return true;
   }
 
-  /** False where the request is not its own; a problem where an input is lost. */
-  compacted(request: number, result: Compacted, effects: StoreEffect[]): boolean | SegmentProblem {
+  /** What came of a merge. Returns the problem where an input of it is lost. */
+  compacted(request: number, result: Compacted, effects: StoreEffect[]): SegmentProblem | null {
     const running = this.#running;
-    if (running === null || running.request !== request || running.segment !== null) return false;
+    if (running === null || running.request !== request || running.segment !== null) return null;
     if (result.kind === "failed") {
       this.#fail(running);
-      return result.problem ?? true;
+      return result.problem ?? null;
     }
     const { segment } = result;
     if (segment === null) {
       this.#finish(running, null);
-      return true;
+      return null;
     }
     if (segment.object !== running.job.object) throw new Error(`asked for ${running.job.object}, ${segment.object} was written`);
     running.segment = segment;
     running.request = this.#options.nextRequest();
     const { object, bytes, tailBytes } = segment;
     effects.push({ kind: "readObject", request: running.request, object, offset: bytes - tailBytes, length: tailBytes });
-    return true;
+    return null;
   }
 
   /** The tail of the result. A result that cannot be opened is given up: its inputs are still there. */

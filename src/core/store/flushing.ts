@@ -35,11 +35,6 @@ export class Flushing {
     this.#orphans = orphans;
   }
 
-  /** What is frozen and not yet in a confirmed manifest. */
-  get table(): SlabTable | null {
-    return this.#table;
-  }
-
   get flushed(): Flushed | null {
     return this.#flushed;
   }
@@ -54,7 +49,6 @@ export class Flushing {
   }
 
   freeze(table: SlabTable, coveredTo: number): void {
-    if (this.#table !== null) throw new Error("a frozen table is still being flushed");
     this.#table = table;
     this.#coveredTo = coveredTo;
   }
@@ -74,10 +68,10 @@ export class Flushing {
     this.#write(this.#table, effects);
   }
 
-  /** Returns false where the request is not its own. */
-  written(request: number, result: ObjectWritten): boolean {
+  /** What came of a write. Answers to others' requests are ignored. */
+  written(request: number, result: ObjectWritten): void {
     const writing = this.#writing;
-    if (writing === null || writing.request !== request) return false;
+    if (writing === null || writing.request !== request) return;
     this.#writing = null;
     if (result.kind === "happened") {
       const { source } = writing;
@@ -92,17 +86,14 @@ export class Flushing {
       this.#failures += 1;
       this.#retryAtMs = this.#clock.nowMs + backOffMs(this.#failures);
     }
-    return true;
   }
 
-  /** The manifest with the segment is confirmed: gives the table back, which is clean now. */
-  confirm(): SlabTable {
-    const table = this.#table;
-    if (table === null || this.#flushed === null) throw new Error("nothing was flushed");
+  /** The manifest with the segment is confirmed. */
+  confirm(): void {
+    if (this.#flushed === null) throw new Error("nothing was flushed");
     this.#table = null;
     this.#flushed = null;
     this.#isStarted = false;
-    return table;
   }
 
   #write(table: SlabTable, effects: StoreEffect[]): void {

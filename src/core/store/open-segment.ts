@@ -24,7 +24,7 @@ export class OpenSegment {
   readonly #seed: number;
   readonly #checksum: Checksum;
 
-  /** Checks the tail; throws `SegmentFault`. Keeps `tail` as it is. */
+  /** Checks the tail; throws `SegmentFault`. Keeps `tail`, or a copy where it is a part of something larger. */
   constructor(id: number, reference: SegmentReference, tail: Uint8Array, clusterId: Uint8Array, checksum: Checksum) {
     const { object } = reference;
     const identity = { clusterId, object };
@@ -33,7 +33,7 @@ export class OpenSegment {
     const footer = readFooter(tail, reference.checksum, identity, checksum);
     this.id = id;
     this.reference = reference;
-    this.#tail = tail;
+    this.#tail = tail.byteLength === tail.buffer.byteLength ? tail : tail.slice();
     this.#checksum = checksum;
     const header = encodeHeader(identity, checksum);
     this.#seed = seedOf(header, checksum);
