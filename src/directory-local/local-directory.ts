@@ -14,7 +14,7 @@ import {
   type DocumentReadOutcome,
   type SwapOutcome,
 } from "../ports/directory.js";
-import { makeDurableFolder, parentOf } from "../ports/durable-folder.js";
+import { makeDurableFolder, parentOf, settleFolder } from "../ports/durable-folder.js";
 import { fileName, keyOfFileName } from "../ports/file-name.js";
 import type { FilePort } from "../ports/files.js";
 import { StorageProblem, storageProblem } from "../ports/storage-problem.js";
@@ -39,9 +39,7 @@ export class LocalDirectory implements DirectoryPort {
     const folder = `${root}/documents`;
     try {
       await makeDurableFolder(files, folder);
-      // Names may be in memory only, left by a process that was killed before it synced.
-      await files.syncFolder(folder);
-      for (const name of await files.listFolder(folder)) if (name.startsWith("~")) await files.remove(`${folder}/${name}`);
+      await settleFolder(files, folder);
     } catch (error) {
       throw storageProblem(error, folder);
     }

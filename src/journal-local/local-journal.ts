@@ -31,7 +31,8 @@ export class LocalJournal implements JournalPort {
   readonly #options: LogOptions;
   readonly #logsPath: string;
   readonly #logById = new Map<LogId, Promise<LocalLog>>();
-  readonly #removedLogs = new Set<LogId>();
+  /** Logs that nobody needs any more, and their removal. They are never opened again. */
+  readonly #removalByLog = new Map<LogId, Promise<void>>();
   #isClosed = false;
 
   private constructor(options: LocalJournalOptions, logsPath: string) {
@@ -61,7 +62,7 @@ export class LocalJournal implements JournalPort {
     if (body.length === 0 || body.length > RECORD_BYTES_MAX) {
       return refusedForEver(`a record of ${body.length} bytes; 1 to ${RECORD_BYTES_MAX} are allowed`);
     }
-    if (this.#removedLogs.has(log)) return refusedForEver(`the log ${log} has been removed`);
+    if (this.#removalByLog.has(log)) return refusedForEver(`the log ${log} has been removed`);
     try {
       return await (await this.#open(log)).append(position, body);
     } catch (error) {
@@ -72,6 +73,7 @@ export class LocalJournal implements JournalPort {
   }
 
   async read(log: LogId, position: number, countMax: number, bytesMax: number): Promise<ReadOutcome> {
+    if (this.#removalByLog.has(log) && !this.#isClosed) return { kind: "records", bodies: [] };
     try {
       return await (await this.#open(log)).read(position, countMax, bytesMax);
     } catch (error) {
@@ -83,11 +85,8 @@ export class LocalJournal implements JournalPort {
   /** Throws StorageProblem when files that may go cannot be removed; the next trim tries again. */
   async trim(log: LogId, base: number): Promise<void> {
     try {
-      if (base < WHOLE_LOG) return await (await this.#open(log)).trim(base);
-      this.#removedLogs.add(log);
-      await (await this.#logById.get(log))?.close();
-      this.#logById.delete(log);
-      await LogFolder.removeAll(this.#options.files, this.#pathOf(log));
+      if (base === WHOLE_LOG || this.#removalByLog.has(log)) await this.#remove(log);
+      else await (await this.#open(log)).trim(base);
     } catch (error) {
       throw storageProblem(error, this.#logsPath);
     }
@@ -95,8 +94,27 @@ export class LocalJournal implements JournalPort {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    await Promise.allSettled(this.#removalByLog.values());
     const logs = await Promise.allSettled(this.#logById.values());
     await Promise.all(logs.map((log) => (log.status === "fulfilled" ? log.value.close() : undefined)));
+  }
+
+  /** Behind an earlier removal, which may have failed half-way. */
+  #remove(log: LogId): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new Error("the journal is closed"));
+    const earlier = this.#removalByLog.get(log) ?? Promise.resolve();
+    const opened = this.#logById.get(log);
+    this.#logById.delete(log);
+    const removal = earlier
+      .catch(() => undefined)
+      .then(() => opened)
+      .then(
+        (local) => local?.close(),
+        () => undefined, // one that cannot be opened can be removed all the same
+      )
+      .then(() => LogFolder.removeAll(this.#options.files, this.#pathOf(log)));
+    this.#removalByLog.set(log, removal);
+    return removal;
   }
 
   #open(log: LogId): Promise<LocalLog> {

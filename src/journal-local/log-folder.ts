@@ -144,20 +144,17 @@ export class LogFolder {
   async trim(base: number): Promise<void> {
     for (let lowest = this.#known[0]; lowest !== undefined && this.#known.length > 1; lowest = this.#known[0]) {
       if (lowest.highest >= base) break;
+      await removeFile(this.#files, this.#path, lowest.number);
       this.#known.shift();
       this.#trimmedBelow = Math.max(this.#trimmedBelow, lowest.highest + 1);
       this.#index.forgetFilesBelow(lowest.number + 1);
-      await this.#removeFile(lowest.number);
     }
   }
 
   /** Removes everything, lowest file first: what a power cut leaves is a log without its beginning. */
   static async removeAll(files: FilePort, path: string): Promise<void> {
     const numbers = (await files.listFolder(path)).map(numberOf).filter((number) => number !== null);
-    for (const number of numbers.sort((left, right) => left - right)) {
-      await files.remove(`${path}/${nameOf(number)}`);
-      await files.syncFolder(path);
-    }
+    for (const number of numbers.sort((left, right) => left - right)) await removeFile(files, path, number);
     await removeUnnamed(files, path);
     await files.remove(path);
   }
@@ -224,12 +221,6 @@ export class LogFolder {
     return this.beginFile(scanned.provenEnd, records);
   }
 
-  async #removeFile(number: number): Promise<void> {
-    await this.#files.remove(this.#pathOf(number));
-    // One removal at a time becomes durable, or a power cut could leave a gap, which would look like a lost file.
-    await this.#files.syncFolder(this.#path);
-  }
-
   #pathOf(number: number): string {
     return `${this.#path}/${nameOf(number)}`;
   }
@@ -259,6 +250,12 @@ export function encodeFrames(
     offset += FRAME_HEADER_BYTES + body.length;
   }
   return { chunks, placed, end: offset };
+}
+
+/** Earlier removals become durable first, or a power cut could leave a gap, which would look like a lost file. */
+async function removeFile(files: FilePort, path: string, number: number): Promise<void> {
+  await files.syncFolder(path);
+  await files.remove(`${path}/${nameOf(number)}`);
 }
 
 function nameOf(number: number): string {

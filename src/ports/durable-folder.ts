@@ -15,6 +15,18 @@ export async function makeDurableFolder(files: FilePort, path: string): Promise<
   }
 }
 
+/**
+ * Makes durable what a process that was killed has left in memory: names in the folder and in those below it. Files whose
+ * names begin with `~` were being written then, and are removed.
+ */
+export async function settleFolder(files: FilePort, path: string): Promise<void> {
+  await files.syncFolder(path);
+  for (const name of await files.listFolder(path)) {
+    if (name.endsWith("/")) await settleFolder(files, `${path}/${name.slice(0, -1)}`);
+    else if (name.startsWith("~")) await files.remove(`${path}/${name}`);
+  }
+}
+
 /** The folder that holds the name, or null for `/` and `.` themselves. */
 export function parentOf(path: string): string | null {
   if (path === "/" || path === ".") return null;

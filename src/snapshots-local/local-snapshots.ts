@@ -2,7 +2,7 @@
  * The snapshot port on local files: one file an object in `<root>/objects/`, its bytes as they are (docs/formats.md).
  * An object is written under a name beginning with `~`, synced, renamed, and its folder synced.
  */
-import { makeDurableFolder, parentOf } from "../ports/durable-folder.js";
+import { makeDurableFolder, parentOf, settleFolder } from "../ports/durable-folder.js";
 import { fileName, keyOfFileName } from "../ports/file-name.js";
 import type { FilePort } from "../ports/files.js";
 import {
@@ -40,9 +40,7 @@ export class LocalSnapshots implements SnapshotPort {
     const folder = `${root}/objects`;
     try {
       await makeDurableFolder(files, folder);
-      // Names may be in memory only, left by a process that was killed before it synced.
-      await files.syncFolder(folder);
-      for (const name of await files.listFolder(folder)) if (name.startsWith("~")) await files.remove(`${folder}/${name}`);
+      await settleFolder(files, folder);
     } catch (error) {
       throw storageProblem(error, folder);
     }
