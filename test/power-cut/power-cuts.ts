@@ -63,7 +63,7 @@ const MINIMUM_IN_1000: Readonly<Record<string, number>> = {
   "journal: appends refused": 50,
   "journal: appends unknown": 3,
   "journal: logs checked at a start": 500,
-  "journal: flipped bits found": 50,
+  "journal: flipped bits found": 20,
   "directory: swaps happened": 500,
   "directory: swaps conflict": 500,
   "directory: removals happened": 100,
