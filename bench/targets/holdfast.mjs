@@ -20,7 +20,7 @@ function settings({ folder, ingressPort, adminPort, functionPort, cache }) {
     `directory: ${local}`,
     ...(cache === null ? [] : [`memory: { cache: ${cache} }`]),
     "functions:",
-    `  - { http: "http://127.0.0.1:${functionPort}" }`,
+    `  - { url: "http://127.0.0.1:${functionPort}" }`,
     "",
   ].join("\n");
 }
