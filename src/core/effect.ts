@@ -18,7 +18,6 @@ export type Effect =
       readonly timeoutMs: number;
       readonly request: InvocationRequest;
     }
-  | { readonly kind: "abandonInvocation"; readonly attempt: number }
   | { readonly kind: "append"; readonly log: LogId; readonly position: number; readonly body: Uint8Array }
   | {
       readonly kind: "readRecords";

@@ -65,6 +65,11 @@ export class RequestTable {
     return true;
   }
 
+  /** Gives everybody who waits the same answer. */
+  answerAll(answer: Answer): void {
+    for (const slot of [...this.#slots]) if (slot.listener !== null) this.answer(slot.request, answer);
+  }
+
   #slotOf(request: number): Slot | null {
     const slot = this.#slots[request % SLOTS_MAX];
     return slot !== undefined && slot.request === request && slot.listener !== null ? slot : null;

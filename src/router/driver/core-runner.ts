@@ -1,0 +1,170 @@
+/**
+ * Keeps a router's core running: starts an incarnation, gives it what asks, and starts the next one when it is fenced. A
+ * request that was on its way in an incarnation that ended is answered `outcome_unknown`: nobody can say any more.
+ */
+import type { Answer, EndReason } from "../../core/effect.js";
+import type { ActiveDeployment, TypePlacement } from "../../core/input.js";
+import { type CoreSettings, type CoreSnapshot, type CoreTools, RouterCore } from "../../core/router-core.js";
+import type { EntropyPort } from "../../ports/clock.js";
+import type { CoreLink, RequestInput, RequestListener } from "../ingress/core-link.js";
+import { RequestTable } from "../ingress/request-table.js";
+import { type DriverObserver, type DriverPorts, Incarnation } from "./incarnation.js";
+
+export interface RunnerOptions {
+  readonly settings: Omit<CoreSettings, "incarnation" | "freshClusterId" | "nonceSeed" | "placements">;
+  readonly tools: CoreTools;
+  readonly ports: DriverPorts;
+  readonly entropy: EntropyPort;
+  readonly observer: DriverObserver | null;
+  readonly log: RunnerLog;
+}
+
+export interface RunnerLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** An incarnation that lasts shorter than this counts as a failed start. */
+const SHORT_LIFE_MS = 10_000;
+const FAILED_STARTS_MAX = 5;
+const RESTART_AFTER_MS = 200;
+
+export type RunnerEnd = EndReason & { readonly kind: "stopped" | "refused" | "broken" };
+
+export class CoreRunner implements CoreLink {
+  readonly #options: RunnerOptions;
+  #requests = new RequestTable();
+  #incarnation: Incarnation | null = null;
+  #deployments: readonly ActiveDeployment[] = [];
+  #placements: readonly TypePlacement[] = [];
+  #startedAtMs = 0;
+  #failedStarts = 0;
+  #isStopping = false;
+  readonly #resolveEnd: (end: RunnerEnd) => void;
+  readonly #resolveStarted: () => void;
+  /** Resolves when nothing runs any more, and says why. */
+  readonly ended: Promise<RunnerEnd>;
+  /** Resolves when requests are served for the first time. */
+  readonly started: Promise<void>;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    let resolveEnd: (end: RunnerEnd) => void = () => undefined;
+    let resolveStarted: () => void = () => undefined;
+    this.ended = new Promise((resolve) => {
+      resolveEnd = resolve;
+    });
+    this.started = new Promise((resolve) => {
+      resolveStarted = resolve;
+    });
+    this.#resolveEnd = resolveEnd;
+    this.#resolveStarted = resolveStarted;
+  }
+
+  /** Starts the first incarnation. Placements of types must be known before. */
+  start(): void {
+    const { settings, tools, ports, entropy, observer } = this.#options;
+    const incarnation = Buffer.from(entropy.bytes(9)).toString("base64url").replaceAll(/[-_]/g, "x");
+    const core = new RouterCore(
+      { ...settings, incarnation, freshClusterId: entropy.bytes(16), nonceSeed: entropy.bytes(16), placements: this.#placements },
+      tools,
+    );
+    this.#startedAtMs = ports.clock.monotonicMs();
+    this.#incarnation = new Incarnation(
+      core,
+      ports,
+      {
+        output: (effect) => {
+          if (effect.kind === "answer") this.#requests.answer(effect.request, effect.answer);
+          else this.#requests.feed(effect.request, effect.events, effect.ended);
+        },
+        started: () => {
+          this.#options.log.info(
+            { incarnation, ms: Math.round(ports.clock.monotonicMs() - this.#startedAtMs) },
+            "all shards are open",
+          );
+          this.#resolveStarted();
+        },
+        ended: (reason) => this.#over(reason),
+      },
+      observer,
+    );
+    this.#incarnation.submit({ kind: "deploymentsChanged", deployments: this.#deployments, placements: this.#placements });
+  }
+
+  /** The deployments that serve types now, and where the entities of all types ever registered lie. */
+  deploy(deployments: readonly ActiveDeployment[], placements: readonly TypePlacement[]): void {
+    this.#deployments = deployments;
+    this.#placements = placements;
+    this.#incarnation?.submit({ kind: "deploymentsChanged", deployments, placements });
+  }
+
+  /** Finishes what is accepted, flushes, releases the shards, seals the log. `ended` resolves then. */
+  stop(): void {
+    this.#isStopping = true;
+    if (this.#incarnation === null) this.#finish({ kind: "stopped" });
+    else this.#incarnation.submit({ kind: "stopAsked" });
+  }
+
+  /** Ends now. Nothing durable is lost; the next start replays. */
+  abandon(): void {
+    this.#isStopping = true;
+    this.#incarnation?.abandon();
+    this.#finish({ kind: "stopped" });
+  }
+
+  snapshot(): CoreSnapshot | null {
+    return this.#incarnation?.core.snapshot() ?? null;
+  }
+
+  open(listener: RequestListener, isFollowed: boolean): number {
+    return this.#requests.open(listener, isFollowed);
+  }
+
+  submit(input: RequestInput): void {
+    if (this.#incarnation !== null && !this.#incarnation.isOver) return this.#incarnation.submit(input);
+    const message = "the router is starting: its shards are not open yet";
+    const answer: Answer = { kind: "problem", problem: { code: "starting", message, retryAfterMs: RESTART_AFTER_MS } };
+    setImmediate(() => this.#requests.answer(input.request, answer));
+  }
+
+  leave(request: number): void {
+    if (this.#requests.leave(request)) this.#incarnation?.submit({ kind: "requestLeft", request });
+  }
+
+  nowMs(): number {
+    return this.#options.ports.clock.nowMs();
+  }
+
+  #over(reason: EndReason): void {
+    const { log, ports } = this.#options;
+    this.#incarnation = null;
+    this.#failRequests();
+    if (reason.kind !== "fenced") return this.#finish(reason);
+    if (this.#isStopping) return this.#finish({ kind: "stopped" });
+    const isShort = ports.clock.monotonicMs() - this.#startedAtMs < SHORT_LIFE_MS;
+    this.#failedStarts = isShort ? this.#failedStarts + 1 : 0;
+    if (this.#failedStarts > FAILED_STARTS_MAX)
+      return this.#finish({ kind: "broken", message: `the router does not stay up: ${reason.message}` });
+    log.warn({ reason: reason.message }, "the incarnation is over; a new one starts");
+    ports.clock.after(RESTART_AFTER_MS * 2 ** this.#failedStarts, () => {
+      if (!this.#isStopping) this.start();
+    });
+  }
+
+  /** What was asked of the incarnation that is over may have happened or not: its log's end decides, which nobody here saw. */
+  #failRequests(): void {
+    const message =
+      "the router lost its log while the command was under way; ask for its outcome, or repeat it with the same key";
+    this.#requests.answerAll({ kind: "problem", problem: { code: "outcome_unknown", message, retryAfterMs: null } });
+  }
+
+  #finish(end: RunnerEnd): void {
+    this.#incarnation = null;
+    this.#failRequests();
+    if (end.kind !== "stopped") this.#options.log.error({ end }, "the router has ended");
+    this.#resolveStarted();
+    this.#resolveEnd(end);
+  }
+}
