@@ -1,16 +1,16 @@
-/** Blocks on their way: each is read once, whoever waits for it. */
+/** Blocks on their way: each is read once, whoever waits for it. A read that fails is tried again, with back-off. */
 import { blockId } from "./block-cache.js";
 import type { OpenSegment } from "./open-segment.js";
 import type { MissingBlock } from "./range-scan.js";
-import { SegmentFault } from "./segment-format.js";
-import type { ObjectRead, StoreEffect, StoreProblem } from "./store-io.js";
+import { SegmentFault, type SegmentProblem } from "./segment-format.js";
+import { backOffMs, type ObjectRead, type StoreClock, type StoreEffect } from "./store-io.js";
 import type { StoreOptions } from "./store-options.js";
 
 /** Who asked for a block. It keeps what arrives until it is answered, whatever the cache drops meanwhile. */
 export interface BlockWaiter {
   take(id: number, bytes: Uint8Array): void;
-  /** One of its reads came back. A problem ends it. */
-  wake(problem: StoreProblem | null): void;
+  /** One of its reads came back, or became pointless. */
+  wake(): void;
 }
 
 interface BlockRead {
@@ -18,17 +18,23 @@ interface BlockRead {
   readonly first: number;
   readonly end: number;
   readonly waiters: Set<BlockWaiter>;
+  failures: number;
+  /** When to try again; Infinity while the read is on its way. */
+  retryAtMs: number;
 }
 
 export class BlockReads {
   readonly #options: StoreOptions;
+  readonly #clock: StoreClock;
   readonly #isNamed: (object: string) => boolean;
   readonly #reads = new Map<number, BlockRead>();
   readonly #readByBlock = new Map<number, BlockRead>();
+  #failed: BlockRead[] = [];
   #started = 0;
 
-  constructor(options: StoreOptions, isNamed: (object: string) => boolean) {
+  constructor(options: StoreOptions, clock: StoreClock, isNamed: (object: string) => boolean) {
     this.#options = options;
+    this.#clock = clock;
     this.#isNamed = isNamed;
   }
 
@@ -49,41 +55,76 @@ export class BlockReads {
     let to = block + 1;
     while (from > first && !this.#readByBlock.has(blockId(segment.id, from - 1))) from--;
     while (to < end && !this.#readByBlock.has(blockId(segment.id, to))) to++;
-    const read: BlockRead = { segment, first: from, end: to, waiters: new Set([waiter]) };
-    const request = this.#options.nextRequest();
-    const offset = segment.blockOffset(from);
-    const length = segment.blockOffset(to) - offset;
-    effects.push({ kind: "readObject", request, object: segment.reference.object, offset, length });
-    this.#reads.set(request, read);
+    const read: BlockRead = { segment, first: from, end: to, waiters: new Set([waiter]), failures: 0, retryAtMs: Infinity };
     for (let each = from; each < to; each++) this.#readByBlock.set(blockId(segment.id, each), read);
-    this.#started += 1;
+    this.#start(read, effects);
+  }
+
+  /** When a failed read wants to be tried again; Infinity where none does. */
+  get wakeAtMs(): number {
+    return this.#failed.reduce((least, read) => Math.min(least, read.retryAtMs), Infinity);
+  }
+
+  /** Reads that failed the last time. */
+  get failing(): number {
+    return this.#failed.length;
+  }
+
+  retry(effects: StoreEffect[]): void {
+    if (this.wakeAtMs > this.#clock.nowMs) return;
+    const due = this.#failed.filter((read) => read.retryAtMs <= this.#clock.nowMs);
+    this.#failed = this.#failed.filter((read) => read.retryAtMs > this.#clock.nowMs);
+    for (const read of due) {
+      read.retryAtMs = Infinity;
+      if (this.#isNamed(read.segment.reference.object)) this.#start(read, effects);
+      else this.#end(read);
+    }
   }
 
   /** What came of a read. Returns the problem that it met. Answers to others' requests are ignored. */
-  read(request: number, result: ObjectRead): StoreProblem | null {
+  read(request: number, result: ObjectRead): SegmentProblem | null {
     const read = this.#reads.get(request);
     if (read === undefined) return null;
     this.#reads.delete(request);
-    for (let block = read.first; block < read.end; block++) this.#readByBlock.delete(blockId(read.segment.id, block));
+    const isNamed = this.#isNamed(read.segment.reference.object);
+    if (result.kind === "failed" && isNamed) {
+      read.failures += 1;
+      read.retryAtMs = this.#clock.nowMs + backOffMs(read.failures);
+      this.#failed.push(read);
+      return null;
+    }
     const problem = this.#take(read, result);
-    for (const waiter of read.waiters) waiter.wake(problem);
-    return problem;
+    this.#end(read);
+    // A segment that a later manifest replaced may be gone: who waited looks again, in what took its place.
+    return isNamed ? problem : null;
   }
 
-  /** A segment that a later manifest replaced may be gone: who waited looks again, in what took its place. */
-  #take(read: BlockRead, result: ObjectRead): StoreProblem | null {
+  #start(read: BlockRead, effects: StoreEffect[]): void {
+    const { segment, first, end } = read;
+    const request = this.#options.nextRequest();
+    const offset = segment.blockOffset(first);
+    const length = segment.blockOffset(end) - offset;
+    effects.push({ kind: "readObject", request, object: segment.reference.object, offset, length });
+    this.#reads.set(request, read);
+    this.#started += 1;
+  }
+
+  #end(read: BlockRead): void {
+    for (let block = read.first; block < read.end; block++) this.#readByBlock.delete(blockId(read.segment.id, block));
+    for (const waiter of read.waiters) waiter.wake();
+  }
+
+  #take(read: BlockRead, result: ObjectRead): SegmentProblem | null {
     const { object } = read.segment.reference;
-    const isNamed = this.#isNamed(object);
-    if (result.kind === "failed") return isNamed ? { code: "read_failed", object, message: result.message } : null;
-    if (result.kind === "absent") {
-      return isNamed ? { code: "segment_missing", object, message: "the manifest names it and it is not there" } : null;
-    }
+    if (result.kind === "failed") return null;
+    if (result.kind === "absent")
+      return { code: "segment_missing", object, message: "the manifest names it and it is not there" };
     try {
       this.#deliver(read, result.bytes);
       return null;
     } catch (error) {
       if (!(error instanceof SegmentFault)) throw error;
-      return isNamed ? error.problem : null;
+      return error.problem;
     }
   }
 

@@ -2,7 +2,6 @@
 import type { BlockWaiter } from "./block-reads.js";
 import type { CacheBudget } from "./cache-budget.js";
 import type { ScanRange } from "./range-scan.js";
-import type { StoreProblem } from "./store-io.js";
 
 export type ReadAsk =
   | { readonly kind: "load"; readonly key: Uint8Array; readonly hash: number }
@@ -17,7 +16,6 @@ export class ReadTicket implements BlockWaiter {
   readonly #runnable: Set<ReadTicket>;
   readonly #blocks = new Map<number, Uint8Array>();
   #pinnedBytes = 0;
-  #problem: StoreProblem | null = null;
   #readahead = 1;
   /** Answered or cancelled; other reads that it waited for may still come back. */
   #isClosed = false;
@@ -28,10 +26,6 @@ export class ReadTicket implements BlockWaiter {
     this.#cache = cache;
     this.#runnable = runnable;
     runnable.add(this);
-  }
-
-  get problem(): StoreProblem | null {
-    return this.#problem;
   }
 
   get pinnedBytes(): number {
@@ -56,10 +50,8 @@ export class ReadTicket implements BlockWaiter {
     this.#cache.charge("pinned", bytes.length);
   }
 
-  wake(problem: StoreProblem | null): void {
-    if (this.#isClosed) return;
-    this.#problem ??= problem;
-    this.#runnable.add(this);
+  wake(): void {
+    if (!this.#isClosed) this.#runnable.add(this);
   }
 
   /** Lets go of its blocks. */

@@ -16,7 +16,7 @@ import { type ReadAsk, ReadTicket } from "./read-ticket.js";
 import { damaged, SegmentFault, type SegmentProblem } from "./segment-format.js";
 import { overlapsRange } from "./segment-reference.js";
 import type { SegmentSet } from "./segment-set.js";
-import type { ObjectRead, StoreClock, StoreEffect, StoreProblem } from "./store-io.js";
+import type { ObjectRead, StoreClock, StoreEffect } from "./store-io.js";
 import type { StoreOptions } from "./store-options.js";
 import { isExpired, PARTIAL, TOMBSTONE, VersionFold } from "./version-fold.js";
 
@@ -33,7 +33,7 @@ export const COLD: unique symbol = Symbol("cold");
 export type Completion =
   | { readonly kind: "value"; readonly ticket: number; readonly value: StoredValue | null }
   | { readonly kind: "page"; readonly ticket: number; readonly items: readonly ScanItem[]; readonly next: Uint8Array | null }
-  | { readonly kind: "problem"; readonly ticket: number; readonly problem: StoreProblem };
+  | { readonly kind: "problem"; readonly ticket: number; readonly problem: SegmentProblem };
 
 export interface ReadStatistics {
   /** Reads answered from dirty or clean tables. */
@@ -71,7 +71,7 @@ export class Reading {
     this.#dirty = dirty;
     this.#clean = clean;
     this.#segments = segments;
-    this.#blocks = new BlockReads(options, (object) => segments.isNamed(object));
+    this.#blocks = new BlockReads(options, clock, (object) => segments.isNamed(object));
     this.#fold = new VersionFold(options.merge);
     this.#below = new VersionFold(options.merge);
   }
@@ -117,24 +117,38 @@ export class Reading {
     this.#tickets.delete(ticket);
   }
 
-  takeCompletions(effects: StoreEffect[]): readonly Completion[] {
-    if (this.#runnable.size === 0 || (!this.#segments.isOpen && this.problem === null)) return [];
-    const completions: Completion[] = [];
-    for (const ticket of [...this.#runnable]) {
+  takeCompletion(effects: StoreEffect[]): Completion | null {
+    if (!this.#segments.isOpen && this.problem === null) return null;
+    for (const ticket of this.#runnable) {
       const completion = this.#attempt(ticket, effects);
-      if (completion === null) this.#runnable.delete(ticket);
-      else {
-        completions.push(completion);
+      if (completion !== null) {
         this.cancel(ticket.id);
+        return completion;
       }
+      this.#runnable.delete(ticket);
     }
-    return completions;
+    return null;
+  }
+
+  /** Tries failed reads again; a problem answers whoever waits. */
+  step(effects: StoreEffect[]): void {
+    this.#blocks.retry(effects);
+    if (this.problem !== null) for (const ticket of this.#tickets.values()) this.#runnable.add(ticket);
+  }
+
+  get wakeAtMs(): number {
+    return this.#blocks.wakeAtMs;
+  }
+
+  /** Reads that failed and wait for their next try. */
+  get failing(): number {
+    return this.#blocks.failing;
   }
 
   /** A block, or the reason why there is none. */
   read(request: number, result: ObjectRead): void {
     const problem = this.#blocks.read(request, result);
-    if (problem !== null && problem.code !== "read_failed") this.fail(problem);
+    if (problem !== null) this.fail(problem);
   }
 
   close(): void {
@@ -223,7 +237,7 @@ export class Reading {
 
   /** Answers a ticket from what is in memory now, or asks for what is missing and returns null. */
   #attempt(ticket: ReadTicket, effects: StoreEffect[]): Completion | null {
-    const problem = this.problem ?? ticket.problem;
+    const { problem } = this;
     if (problem !== null) return { kind: "problem", ticket: ticket.id, problem };
     const completion =
       ticket.ask.kind === "load"

@@ -94,6 +94,7 @@ export class ShardStore {
     this.#clock.nowMs = Math.max(this.#clock.nowMs, nowMs);
     for (const input of inputs) this.#take(input, effects);
     if (!this.isOpen && this.#segments.wakeAtMs <= this.#clock.nowMs) this.#segments.open(effects);
+    this.#reading.step(effects);
     this.#tryFlush(effects);
     this.#flushing.retry(effects);
     this.#deletions.start(effects);
@@ -102,7 +103,7 @@ export class ShardStore {
 
   /** When the store wants a `step` although nothing arrived; Infinity where it does not. */
   get wakeAtMs(): number {
-    return Math.min(this.#segments.wakeAtMs, this.#flushing.wakeAtMs, this.#deletions.wakeAtMs);
+    return Math.min(this.#segments.wakeAtMs, this.#reading.wakeAtMs, this.#flushing.wakeAtMs, this.#deletions.wakeAtMs);
   }
 
   /**
@@ -139,9 +140,19 @@ export class ShardStore {
     this.#reading.cancel(ticket);
   }
 
-  /** What has become answerable since the last time. Asks for what turns out to be missing still. */
+  /**
+   * One answer that has become possible, or null; asks for what turns out to be missing still. It shows the newest writes
+   * at this moment: act on it before taking the next one. A problem among the answers is that of the store, and final.
+   */
+  takeCompletion(effects: StoreEffect[]): Completion | null {
+    return this.#reading.takeCompletion(effects);
+  }
+
+  /** All of them at once. For those who write nothing between one answer and the next. */
   takeCompletions(effects: StoreEffect[]): readonly Completion[] {
-    return this.#reading.takeCompletions(effects);
+    const completions: Completion[] = [];
+    for (let next = this.takeCompletion(effects); next !== null; next = this.takeCompletion(effects)) completions.push(next);
+    return completions;
   }
 
   /** Whether `freeze` is allowed: nothing else is frozen. */
@@ -239,9 +250,9 @@ export class ShardStore {
     return this.#clean.bytes;
   }
 
-  /** Failures in a row of the flush and the compaction: more than a few mean that the snapshot store is in trouble. */
-  get failures(): { readonly flush: number; readonly compaction: number } {
-    return { flush: this.#flushing.failures, compaction: this.#compacting.failures };
+  /** Failures in a row of flush and compaction, and reads that wait for another try: the snapshot store is in trouble. */
+  get failures(): { readonly flush: number; readonly compaction: number; readonly reads: number } {
+    return { flush: this.#flushing.failures, compaction: this.#compacting.failures, reads: this.#reading.failing };
   }
 
   get statistics(): StoreStatistics {

@@ -57,9 +57,6 @@ export type StoreInput =
   | { readonly kind: "compacted"; readonly request: number; readonly result: Compacted }
   | { readonly kind: "objectDeleted"; readonly request: number; readonly isDone: boolean };
 
-/** `read_failed` may pass; the others are for ever, and the shard must refuse to serve. */
-export type StoreProblem = SegmentProblem | { readonly code: "read_failed"; readonly object: string; readonly message: string };
-
 /** What a shard store keeps of its surroundings, and who tells it the time: the last `step`. */
 export interface StoreClock {
   nowMs: number;
