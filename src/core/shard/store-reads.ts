@@ -43,18 +43,20 @@ export class StoreReads {
 
   /** Hands out what has been read. Gives whether there was anything. */
   complete(): boolean {
-    const completions = this.#store.takeCompletions(this.#emit);
-    for (const completion of completions) {
-      if (completion.kind === "value") {
-        const then = this.#valueByTicket.get(completion.ticket);
-        this.#valueByTicket.delete(completion.ticket);
-        then?.(completion.value === null ? null : completion.value.value);
-      } else if (completion.kind === "page") {
-        const then = this.#itemsByTicket.get(completion.ticket);
-        this.#itemsByTicket.delete(completion.ticket);
-        then?.(completion.items, completion.next);
+    let isAny = false;
+    // One by one: what is done with an answer may write, and the next answer shows it.
+    for (let next = this.#store.takeCompletion(this.#emit); next !== null; next = this.#store.takeCompletion(this.#emit)) {
+      isAny = true;
+      if (next.kind === "value") {
+        const then = this.#valueByTicket.get(next.ticket);
+        this.#valueByTicket.delete(next.ticket);
+        then?.(next.value === null ? null : next.value.value);
+      } else if (next.kind === "page") {
+        const then = this.#itemsByTicket.get(next.ticket);
+        this.#itemsByTicket.delete(next.ticket);
+        then?.(next.items, next.next);
       }
     }
-    return completions.length > 0;
+    return isAny;
   }
 }
