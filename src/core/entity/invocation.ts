@@ -28,6 +28,7 @@ export interface InvocationCommand {
 }
 
 export interface InvocationEntity {
+  /** The entity's index in the request. */
   readonly n: number;
   readonly type: string;
   readonly id: string;

@@ -20,30 +20,30 @@ export interface AnswerDecoder {
 /** Hands each entity's result on, once, and only those that were asked for. */
 export class Results {
   readonly invocation: string;
-  readonly #missing = new Set<number>();
-  readonly #asked: number;
-  readonly #isAsked: (n: number) => boolean;
+  readonly #isGiven: boolean[];
   readonly #onEntity: (result: EntityResult) => void;
+  #given = 0;
 
+  /** Keeps nothing of the request but its name and how many entities it has: its payloads are views of others' bytes. */
   constructor(request: InvocationRequest, onEntity: (result: EntityResult) => void) {
+    for (let index = 0; index < request.entities.length; index++) {
+      if (request.entities[index]?.n !== index) throw new RangeError("an entity's n is its index in the request");
+    }
     this.invocation = request.invocation;
+    this.#isGiven = new Array<boolean>(request.entities.length).fill(false);
     this.#onEntity = onEntity;
-    for (const { n } of request.entities) this.#missing.add(n);
-    this.#asked = this.#missing.size;
-    // The request's payloads are views of someone else's bytes: nothing but the numbers is kept.
-    const asked = request.entities.map(({ n }) => n);
-    this.#isAsked = (n) => asked.includes(n);
   }
 
   get given(): number {
-    return this.#asked - this.#missing.size;
+    return this.#given;
   }
 
   /** Throws `MalformedAnswer` for an entity that was not asked for, or was answered before. */
-  claim(result: EntityResult): void {
-    if (this.#missing.delete(result.n)) return;
-    if (this.#isAsked(result.n)) throw new MalformedAnswer("answer_entity_twice", `entity ${result.n} is answered twice`);
-    throw new MalformedAnswer("answer_wrong_entity", `the invocation has no entity ${result.n}`);
+  claim({ n }: EntityResult): void {
+    if (n >= this.#isGiven.length) throw new MalformedAnswer("answer_wrong_entity", `the invocation has no entity ${n}`);
+    if (this.#isGiven[n] === true) throw new MalformedAnswer("answer_entity_twice", `entity ${n} is answered twice`);
+    this.#isGiven[n] = true;
+    this.#given++;
   }
 
   give(result: EntityResult): void {

@@ -140,6 +140,17 @@ describe("an answer in one JSON document", () => {
     assert.deepEqual(cancel?.kind === "done" && cancel.effects, [{ kind: "cancel", timer: "t" }]);
   });
 
+  it("reads whole numbers in every spelling of JSON, and no others", () => {
+    const timer = (afterMs: string) => {
+      const sent = outcome(`{"n":0,"effects":[{"send":{"to":{"type":"a","id":"b"},"command":"c","afterMs":${afterMs}}}]}`);
+      const effect = sent?.kind === "done" ? sent.effects[0] : undefined;
+      return effect?.kind === "send" ? effect.afterMs : sent?.kind;
+    };
+    const whole = ["0", "7", "10", "1234567890", "999999999999999", "9007199254740991", "1.0", "12e3", "1.5e1", "0e9", "-0"];
+    for (const text of whole) assert.equal(timer(text) === Number(text) || (timer(text) === 0 && text === "-0"), true, text);
+    for (const text of ["9007199254740992", "-1", "1.5", "1e99", "true", '"1"']) assert.equal(timer(text), "faulted", text);
+  });
+
   it("faults every outcome of an entity of which one breaks the contract, drops its state, and keeps the other entities", () => {
     const broken: readonly (readonly [string, RegExp])[] = [
       [`{"n":1,"effects":[{"egress":{}}]}`, /outcome 1: the effect 'egress' is reserved/],

@@ -103,13 +103,23 @@ export function messageText(text: string): string {
   return wellFormed(text.length > MESSAGE_LENGTH_MAX ? text.slice(0, MESSAGE_LENGTH_MAX) : text);
 }
 
+/** Every number of so many digits is a safe integer. */
+const PLAIN_DIGITS_MAX = 15;
+
 /** A whole number from 0 to 2^53 - 1, in any of JSON's spellings (`2`, `2.0`, `2e0`). */
 export function readWhole(scanner: JsonScanner, what: string): number {
   const byte = scanner.peek();
   if (byte !== 0x2d && !(byte >= 0x30 && byte <= 0x39)) wrongKind(scanner, what, "a whole number");
   const from = scanner.at;
   scanner.skipNumber();
-  if (scanner.at === from + 1) return byte - 0x30;
+  if (scanner.at - from <= PLAIN_DIGITS_MAX) {
+    let value = 0;
+    let at = from;
+    for (let digit = byte; digit >= 0x30 && digit <= 0x39; digit = scanner.bytes[at] as number) {
+      value = value * 10 + digit - 0x30;
+      if (++at === scanner.at) return value;
+    }
+  }
   const value = Number(decodeText(scanner.bytes, from, scanner.at));
   if (!Number.isSafeInteger(value) || value < 0) throw new ShapeProblem(`'${what}' must be a whole number that is not negative`);
   return value;
