@@ -11,6 +11,8 @@ export type Authentication =
   | { readonly kind: "known"; readonly caller: Caller }
   /** Nobody, or nobody we trust. `detail` never tells which keys exist. */
   | { readonly kind: "unknown"; readonly detail: string }
+  /** Somebody we know, who may not come in here at all. */
+  | { readonly kind: "forbidden"; readonly detail: string }
   /** The keys that would tell cannot be had now; a retry may succeed. */
   | { readonly kind: "unavailable"; readonly detail: string };
 

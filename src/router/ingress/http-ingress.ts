@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Authentication, Authenticator, Caller } from "../auth/authenticator.js";
 import type { AnswerObserver } from "./answer-reply.js";
+import { authenticationRefusal } from "./authentication-refusal.js";
 import { CommandIds } from "./command-id.js";
 import type { CoreLink } from "./core-link.js";
 import { serveEntity } from "./entity-routes.js";
@@ -113,14 +114,7 @@ export class HttpIngress implements ExchangeHost {
   }
 
   #authenticated(exchange: Exchange, target: Target, authenticator: Authenticator, found: Authentication): Refusal | null {
-    switch (found.kind) {
-      case "known":
-        return this.#route(exchange, target, found.caller);
-      case "unknown":
-        return { code: "unauthenticated", detail: found.detail, headers: ["www-authenticate", authenticator.challenge] };
-      case "unavailable":
-        return { code: "overloaded", detail: found.detail, retryAfterMs: 5_000 };
-    }
+    return found.kind === "known" ? this.#route(exchange, target, found.caller) : authenticationRefusal(found, authenticator);
   }
 
   #route(exchange: Exchange, target: Target, caller: Caller | null): Refusal | null {

@@ -101,6 +101,13 @@ export const REQUEST_PROBLEMS = {
     "No key or token was sent, or it is unknown, expired, or not meant for this router.",
     "Send 'authorization: Bearer ...' with a valid key or token.",
   ),
+  auth_unavailable: retryable(
+    503,
+    "operator",
+    "The keys cannot be had",
+    "The keys that would tell whether the token is genuine cannot be fetched at this moment.",
+    "Retry after the time in Retry-After; the operator looks at the address under ingress.auth.jwks.",
+  ),
   forbidden: caller(
     403,
     "Not allowed",

@@ -1,0 +1,97 @@
+/** `/v1/deployments`: list, register, promote, roll back; and what the deployments serve. */
+import type { EntityType } from "../../core/entity/entity-type.js";
+import { isHttpUrl } from "../config/read-functions.js";
+import type { Exchange } from "../ingress/exchange.js";
+import type { Refusal } from "../ingress/problem-document.js";
+import type { Registration, RegistrationOutcome } from "../registration.js";
+import { respondJson } from "./admin-reply.js";
+
+export function listDeployments(exchange: Exchange, registration: Registration): null {
+  respondJson(exchange, 200, JSON.stringify({ deployments: registration.list() }));
+  return null;
+}
+
+/** Body: `{"url", "force"}`. */
+export function registerDeployment(exchange: Exchange, registration: Registration): null {
+  withBody(exchange, ({ url, force }) => {
+    if (typeof url !== "string" || !isHttpUrl(url)) return badRequest("'url' is an http: or https: URL without credentials");
+    if (force !== undefined && typeof force !== "boolean") return badRequest("'force' is true or false");
+    answerWith(exchange, 201, registration.register(url, force ?? false));
+    return null;
+  });
+  return null;
+}
+
+/** Body: nothing, or `{"force"}`. */
+export function promoteDeployment(exchange: Exchange, registration: Registration, id: string): null {
+  withBody(exchange, ({ force }) => {
+    if (force !== undefined && typeof force !== "boolean") return badRequest("'force' is true or false");
+    answerWith(exchange, 200, registration.promote(id, force ?? false));
+    return null;
+  });
+  return null;
+}
+
+export function rollBackDeployments(exchange: Exchange, registration: Registration): null {
+  withBody(exchange, () => {
+    answerWith(exchange, 200, registration.rollback());
+    return null;
+  });
+  return null;
+}
+
+export function listTypes(exchange: Exchange, types: readonly EntityType[]): null {
+  respondJson(exchange, 200, JSON.stringify({ types: types.map(typeView) }));
+  return null;
+}
+
+function typeView(type: EntityType): unknown {
+  const specs = (map: EntityType["commands"]) =>
+    [...map.values()].map(({ name, exposure, inputSchema, replySchema }) => ({
+      name,
+      exposure,
+      input: inputSchema === null ? null : JSON.parse(inputSchema),
+      reply: replySchema === null ? null : JSON.parse(replySchema),
+    }));
+  const { name, kind, stateVersion, policy } = type;
+  const events = [...type.events.values()].map((event) => ({ name: event.name, version: event.eventVersion }));
+  return {
+    name,
+    kind,
+    stateVersion,
+    commands: specs(type.commands),
+    queries: specs(type.queries),
+    replies: [...type.replies],
+    events,
+    policy,
+  };
+}
+
+function withBody(exchange: Exchange, then: (body: Readonly<Record<string, unknown>>) => Refusal | null): void {
+  exchange.readBody((bytes) => {
+    if (bytes.length === 0) return then({});
+    try {
+      const body: unknown = JSON.parse(bytes.toString());
+      if (typeof body === "object" && body !== null && !Array.isArray(body)) return then(body as Record<string, unknown>);
+      return badRequest("the body is a JSON object");
+    } catch (error) {
+      return badRequest(`the body is not JSON: ${(error as Error).message}`);
+    }
+  });
+}
+
+function answerWith(exchange: Exchange, status: number, outcome: Promise<RegistrationOutcome>): void {
+  outcome.then(
+    (found) => {
+      if (found.kind === "done") {
+        respondJson(exchange, status, JSON.stringify({ deployment: found.deployment, warnings: found.warnings }));
+      } else exchange.refuse({ code: found.code, detail: found.detail, members: { reasons: found.reasons } });
+    },
+    (error: unknown) =>
+      exchange.refuse({ code: "directory_failed", detail: error instanceof Error ? error.message : String(error) }),
+  );
+}
+
+function badRequest(detail: string): Refusal {
+  return { code: "bad_request", detail };
+}
