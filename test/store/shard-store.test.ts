@@ -5,7 +5,6 @@ import { CacheBudget } from "../../src/core/store/cache-budget.js";
 import { crc32 } from "../../src/core/store/crc32.js";
 import type { SegmentReference } from "../../src/core/store/segment-reference.js";
 import { COLD, type Completion, ShardStore } from "../../src/core/store/shard-store.js";
-import type { StoreEffect } from "../../src/core/store/store-io.js";
 import { DEFAULT_STORE_LIMITS } from "../../src/core/store/store-options.js";
 import { StoreDriver } from "./store-driver.js";
 
@@ -49,6 +48,11 @@ class Bench {
   get(key: string): string | null | typeof COLD {
     const found = this.store.get(encodeUtf8(key));
     return found === null || found === COLD ? found : readUtf8(found.value);
+  }
+
+  confirm(): void {
+    assert.notEqual(this.store.pendingManifest(), null);
+    this.store.manifestConfirmed();
   }
 
   /** Performs all IO, also that which follows. */
@@ -177,7 +181,233 @@ test("an object that is not there is a problem with its name, never an absent ke
   assert.equal(bench.store.problem?.object, object);
 });
 
-test("the effects of a store that holds nothing are none", () => {
-  const effects: StoreEffect[] = new Bench().driver.queue;
-  assert.deepEqual(effects, []);
+function damage(bench: Bench, object: string, change: (bytes: Uint8Array) => Uint8Array): void {
+  bench.driver.objects.set(object, change((bench.driver.objects.get(object) as Uint8Array).slice()));
+}
+
+function flipped(bytes: Uint8Array, at: number): Uint8Array {
+  bytes[at] = (bytes[at] as number) ^ 1;
+  return bytes;
+}
+
+test("opening refuses a missing, damaged, shortened or newer segment, each by its code and name", () => {
+  const cases: [code: string, spoil: (bench: Bench, object: string) => void][] = [
+    ["segment_missing", (bench, object) => bench.driver.objects.delete(object)],
+    ["segment_damaged", (bench, object) => damage(bench, object, (bytes) => flipped(bytes, bytes.length - 30))],
+    ["segment_damaged", (bench, object) => damage(bench, object, (bytes) => bytes.subarray(0, bytes.length - 1))],
+    ["segment_damaged", (bench, object) => damage(bench, object, () => new Uint8Array(0))],
+  ];
+  for (const [code, spoil] of cases) {
+    const bench = new Bench();
+    bench.put("a", "1");
+    bench.flush();
+    const { segments } = bench.store;
+    const object = segments[0]?.object as string;
+    spoil(bench, object);
+    bench.store = bench.opened(segments);
+    bench.store.load(encodeUtf8("a"), bench.driver.queue);
+    const [completion] = bench.completions();
+    assert.equal(bench.store.isOpen, false);
+    assert.equal(bench.store.problem?.code, code);
+    assert.equal(bench.store.problem?.object, object);
+    assert.equal(completion?.kind, "problem", "a read is refused, not left waiting");
+  }
+});
+
+test("a damaged block is a problem with the object's name, for loads and for scans", () => {
+  for (const kind of ["load", "scan"] as const) {
+    const bench = new Bench();
+    bench.put("a", "1");
+    bench.flush();
+    const object = bench.store.segments[0]?.object as string;
+    bench.reopen();
+    damage(bench, object, (bytes) => flipped(bytes, 22));
+    if (kind === "load") bench.store.load(encodeUtf8("a"), bench.driver.queue);
+    else bench.store.scan({ from: encodeUtf8("a"), to: null, limit: 1, bytesMax: 1 }, bench.driver.queue);
+    const [completion] = bench.completions();
+    assert.equal(completion?.kind, "problem");
+    assert.deepEqual([completion.problem.code, completion.problem.object], ["segment_damaged", object]);
+  }
+});
+
+test("an opening read that fails is tried again with growing waits until it succeeds", () => {
+  const bench = new Bench();
+  bench.put("a", "1");
+  bench.flush();
+  bench.store = bench.opened(bench.store.segments);
+  const waits: number[] = [];
+  for (let tries = 0; tries < 4; tries++) {
+    bench.store.step(bench.nowMs, [bench.driver.perform(0, "fail")], bench.driver.queue);
+    assert.equal(bench.driver.queue.length, 0);
+    waits.push(bench.store.wakeAtMs - bench.nowMs);
+    bench.nowMs = bench.store.wakeAtMs;
+    bench.store.step(bench.nowMs, [], bench.driver.queue);
+  }
+  bench.settle();
+  assert.equal(bench.store.isOpen, true);
+  assert.deepEqual(waits, [100, 200, 400, 800]);
+  assert.equal(bench.load("a"), "1");
+});
+
+test("a flush whose write fails or stays unknown is written again under a new name; an unknown one is an orphan", () => {
+  const bench = new Bench();
+  bench.put("a", "1");
+  bench.store.freeze(7);
+  bench.store.startFlush(bench.driver.queue);
+  for (const fate of ["fail", "ghost"] as const) {
+    bench.store.step(bench.nowMs, [bench.driver.perform(0, fate)], bench.driver.queue);
+    assert.equal(bench.store.pendingManifest(), null);
+    bench.nowMs = bench.store.wakeAtMs;
+    bench.store.step(bench.nowMs, [], bench.driver.queue);
+  }
+  assert.equal(bench.store.failures.flush, 2);
+  bench.settle();
+  assert.equal(bench.store.pendingManifest()?.coveredTo, 7);
+  assert.deepEqual(
+    bench.store.pendingManifest()?.segments.map((segment) => segment.object),
+    ["s/3"],
+  );
+  assert.deepEqual(bench.store.orphans, ["s/2"]);
+  assert.equal(bench.store.failures.flush, 0);
+});
+
+test("what is written during a flush is not part of it, and stays dirty", () => {
+  const bench = new Bench();
+  bench.put("a", "1");
+  bench.store.freeze(1);
+  bench.put("a", "2");
+  bench.put("b", "3");
+  bench.store.startFlush(bench.driver.queue);
+  bench.settle();
+  bench.confirm();
+  assert.equal(bench.get("a"), "2");
+  assert.equal(bench.store.dirtyCount, 2);
+  bench.reopen();
+  assert.equal(bench.load("a"), "1");
+  assert.equal(bench.load("b"), null);
+});
+
+test("freezing nothing needs no object, only a manifest that covers more", () => {
+  const bench = new Bench();
+  bench.store.freeze(9);
+  bench.store.startFlush(bench.driver.queue);
+  assert.equal(bench.driver.queue.length, 0);
+  assert.deepEqual(bench.store.pendingManifest()?.segments, []);
+  assert.equal(bench.store.pendingManifest()?.coveredTo, 9);
+  bench.store.manifestConfirmed();
+  assert.equal(bench.store.pendingManifest(), null);
+  assert.equal(bench.store.isThawed, true);
+});
+
+test("a merge replaces its inputs, which are deleted only after the confirmation and the grace", () => {
+  const bench = new Bench();
+  for (let index = 0; index < 4; index++) {
+    bench.put(`k${index}`, "x");
+    bench.flush();
+  }
+  assert.equal(bench.store.startCompaction(bench.driver.queue), true);
+  assert.equal(bench.store.startCompaction(bench.driver.queue), false, "one at a time");
+  bench.settle();
+  assert.equal(bench.store.pendingManifest()?.segments.length, 1);
+  assert.deepEqual(bench.store.deletions, []);
+  bench.store.manifestConfirmed();
+  assert.deepEqual(bench.store.deletions, ["s/4", "s/3", "s/2", "s/1"]);
+  bench.nowMs += DEFAULT_STORE_LIMITS.deletionGraceMs - 1;
+  bench.store.step(bench.nowMs, [], bench.driver.queue);
+  assert.equal(bench.driver.queue.length, 0);
+  bench.nowMs += 1;
+  bench.store.step(bench.nowMs, [], bench.driver.queue);
+  bench.store.step(bench.nowMs, [bench.driver.perform(0, "fail")], bench.driver.queue);
+  bench.settle();
+  assert.equal(bench.store.deletions.length, 1, "the one that failed is tried again later");
+  bench.nowMs = bench.store.wakeAtMs;
+  bench.store.step(bench.nowMs, [], bench.driver.queue);
+  bench.settle();
+  assert.deepEqual([...bench.driver.objects.keys()], ["s/5"]);
+});
+
+test("a merge of tombstones alone leaves no object and an empty manifest", () => {
+  const bench = new Bench();
+  for (let index = 0; index < 4; index++) {
+    bench.store.remove(encodeUtf8("gone"));
+    bench.flush();
+  }
+  bench.store.startCompaction(bench.driver.queue);
+  bench.settle();
+  assert.deepEqual(bench.store.pendingManifest()?.segments, []);
+  bench.store.manifestConfirmed();
+  assert.equal(bench.get("gone"), null);
+  assert.equal(bench.scan("a", null), "");
+});
+
+test("a merge that meets a missing input makes the store refuse, by the object's name", () => {
+  const bench = new Bench();
+  for (let index = 0; index < 4; index++) {
+    bench.put(`k${index}`, "x");
+    bench.flush();
+  }
+  bench.driver.objects.delete("s/2");
+  bench.store.startCompaction(bench.driver.queue);
+  bench.settle();
+  assert.deepEqual([bench.store.problem?.code, bench.store.problem?.object], ["segment_missing", "s/2"]);
+});
+
+test("equal loads share one read, and a write in between is what all of them show", () => {
+  const bench = new Bench();
+  bench.put("a", "1");
+  bench.flush();
+  bench.reopen();
+  const key = encodeUtf8("a");
+  for (let index = 0; index < 3; index++) bench.store.load(key, bench.driver.queue);
+  assert.equal(bench.driver.queue.length, 1);
+  bench.put("a", "2");
+  const values = bench
+    .completions()
+    .map((each) => (each.kind === "value" && each.value !== null ? readUtf8(each.value.value) : null));
+  assert.deepEqual(values, ["2", "2", "2"]);
+});
+
+test("a long scan reads ahead: far fewer reads than blocks", () => {
+  const bench = new Bench();
+  for (let index = 0; index < 3_000; index++) bench.put(`k${String(index).padStart(5, "0")}`, "v".repeat(300));
+  bench.flush();
+  bench.reopen();
+  const range = { from: encodeUtf8("k"), to: null, limit: 3_000, bytesMax: 1e9 };
+  bench.store.scan(range, bench.driver.queue);
+  const [page] = bench.completions();
+  assert.equal(page?.kind, "page");
+  assert.equal(page.items.length, 3_000);
+  assert.ok(bench.store.statistics.blockReads <= 10, `${bench.store.statistics.blockReads} reads`);
+});
+
+test("clean data is dropped to stay within the budget, dirty data is not", () => {
+  const bench = new Bench();
+  const value = "v".repeat(1_000);
+  for (let round = 0; round < 20; round++) {
+    for (let index = 0; index < 3_000; index++) bench.put(`${round}/${index}`, value);
+    bench.flush(round);
+    assert.ok(bench.cache.bytes <= bench.cache.bytesMax + 4_500_000, `${bench.cache.bytes} bytes`);
+  }
+  assert.ok(bench.cache.evictions > 5);
+  assert.equal(bench.get("19/1"), value);
+  assert.equal(bench.get("0/1"), COLD);
+  for (let index = 0; index < 20_000; index++) bench.put(`dirty/${index}`, value);
+  assert.equal(bench.cache.isOverfull, true);
+  assert.equal(bench.cache.bytesOf("clean"), 0);
+  assert.equal(bench.get("dirty/0"), value);
+});
+
+test("a value of four megabytes goes through flush, merge and reading in chunks", () => {
+  const bench = new Bench();
+  const big = "b".repeat(4 * 1024 * 1024);
+  for (let index = 0; index < 4; index++) {
+    bench.put(`k${index}`, index === 2 ? big : "small");
+    bench.flush();
+  }
+  bench.store.startCompaction(bench.driver.queue);
+  bench.settle();
+  bench.confirm();
+  bench.reopen();
+  assert.equal(bench.load("k2"), big);
+  assert.equal(bench.load("k1"), "small");
 });
