@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { Incompatibility } from "../core/deployment/compatibility.js";
 import type { EntityType } from "../core/entity/entity-type.js";
-import type { ActiveDeployment } from "../core/input.js";
+import type { ActiveDeployment, TypePlacement } from "../core/input.js";
 import type { ClockPort, EntropyPort } from "../ports/clock.js";
 import type { DirectoryPort } from "../ports/directory.js";
 import type { DiscoverOutcome, InvokerPort } from "../ports/invoker.js";
@@ -108,6 +108,11 @@ export class Registration implements TypeCatalog {
         this.#options.log.error({ err: error, url }, "a configured endpoint was not registered");
       }),
     );
+  }
+
+  /** Where the entities of every type lie that stored data may have. */
+  placements(): readonly TypePlacement[] {
+    return [...this.#book.book.needs].map(([type, { colocation }]) => ({ type, colocation }));
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,154 @@
+/**
+ * The composition root: makes a router of its parts. The only module that names adapters.
+ *
+ * Order of a start: data lock, storage, what is registered, the core (claim, replay), then the ingress: it answers
+ * `starting` until all shards are open. Order of a stop: the ingress takes nothing new and finishes what it has; the core
+ * drains, flushes, releases its shards and seals its log; storage closes; the lock goes last.
+ */
+import { crc32 } from "node:zlib";
+import { lockDataFolder } from "../data-lock-local/data-lock.js";
+import { LocalDirectory } from "../directory-local/local-directory.js";
+import { MemoryDirectory } from "../directory-memory/memory-directory.js";
+import { NodeFiles } from "../files-node/node-files.js";
+import { HttpInvoker } from "../invoker/http/http-invoker.js";
+import { LocalJournal } from "../journal-local/local-journal.js";
+import { MemoryJournal } from "../journal-memory/memory-journal.js";
+import type { DirectoryPort } from "../ports/directory.js";
+import type { JournalPort } from "../ports/journal.js";
+import type { SnapshotPort } from "../ports/snapshots.js";
+import { documentCodec } from "../protocol/record/document-codec.js";
+import { recordCodec } from "../protocol/record/record-codec.js";
+import { LocalSnapshots } from "../snapshots-local/local-snapshots.js";
+import { MemorySnapshots } from "../snapshots-memory/memory-snapshots.js";
+import type { Settings } from "./config/settings.js";
+import { coreSettings } from "./core-settings.js";
+import { CoreRunner, type RunnerEnd, type RunnerLog } from "./driver/core-runner.js";
+import { MergeThread } from "./driver/merge-thread.js";
+import { HttpIngress } from "./ingress/http-ingress.js";
+import { RequestBudget } from "./ingress/request-budget.js";
+import { Registration } from "./registration.js";
+import { systemClock, systemEntropy } from "./system-clock.js";
+
+export interface RunningRouter {
+  readonly ingressUrl: string;
+  readonly registration: Registration;
+  readonly runner: CoreRunner;
+  /** An orderly stop; again, or after the grace period: at once. Nothing accepted is lost either way. */
+  stop(): Promise<void>;
+  /** Resolves when the router has ended, for whatever reason. */
+  readonly ended: Promise<RunnerEnd>;
+}
+
+export async function startRouter(settings: Settings, log: RunnerLog): Promise<RunningRouter> {
+  const storage = await openStorage(settings);
+  try {
+    return await startOn(storage, settings, log);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+async function startOn(storage: Storage, settings: Settings, log: RunnerLog): Promise<RunningRouter> {
+  const registration = new Registration({
+    directory: storage.directory,
+    clock: systemClock,
+    entropy: systemEntropy,
+    functions: settings.functions,
+    types: settings.types,
+    connect: ({ url, encoding, headers }) => new HttpInvoker({ url, encoding, headers: Object.entries(headers) }, systemClock),
+    changed: (deployments) => runner.deploy(deployments, registration.placements()),
+    log,
+  });
+  const runner = new CoreRunner({
+    settings: coreSettings(settings, storage.journal.recordBytesMax),
+    tools: { documentCodec, recordCodec, checksum: (bytes, seed) => crc32(bytes, seed) },
+    ports: {
+      journal: storage.journal,
+      directory: storage.directory,
+      snapshots: storage.snapshots,
+      compactor: storage.compactor,
+      clock: systemClock,
+      invokerOf: (deployment) => registration.invokerOf(deployment),
+    },
+    entropy: systemEntropy,
+    observer: null,
+    log,
+  });
+  await registration.open();
+  runner.start();
+  const ingress = new HttpIngress({
+    core: runner,
+    types: registration,
+    limits: settings.ingress.limits,
+    authenticator: null,
+    cors: null,
+    keepHeaders: settings.ingress.keepHeaders,
+    budget: new RequestBudget(settings.ingress.limits.bodyBytesTotalMax),
+    observer: null,
+  });
+  const address = await ingress.listen(settings.listen.ingress);
+  const ended = runner.ended.then(async (end) => {
+    await ingress.stop(0);
+    await registration.close();
+    await storage.close();
+    return end;
+  });
+  let isStopping = false;
+  const stop = async (): Promise<void> => {
+    if (isStopping) runner.abandon();
+    isStopping = true;
+    const cancel = systemClock.after(settings.stopGraceMs, () => runner.abandon());
+    await ingress.stop(settings.stopGraceMs);
+    runner.stop();
+    await ended;
+    cancel();
+  };
+  return { ingressUrl: `http://${address.host}:${address.port}`, registration, runner, stop, ended };
+}
+
+interface Storage {
+  readonly journal: JournalPort;
+  readonly directory: DirectoryPort;
+  readonly snapshots: SnapshotPort;
+  readonly compactor: MergeThread;
+  close(): Promise<void>;
+}
+
+async function openStorage(settings: Settings): Promise<Storage> {
+  const { journal: kind } = settings;
+  if (kind.kind === "memory") {
+    const snapshots = new MemorySnapshots();
+    const compactor = new MergeThread(snapshots);
+    return {
+      journal: new MemoryJournal(),
+      directory: new MemoryDirectory(),
+      snapshots,
+      compactor,
+      close: () => compactor.close(),
+    };
+  }
+  const lock = await lockDataFolder(kind.path);
+  const files = new NodeFiles();
+  try {
+    const randomU32 = (): number => Buffer.from(systemEntropy.bytes(4)).readUInt32LE();
+    const journal = await LocalJournal.open({ files, clock: systemClock, randomU32, root: kind.path });
+    const directory = await LocalDirectory.open(files, kind.path);
+    const snapshots = await LocalSnapshots.open(files, kind.path);
+    const compactor = new MergeThread(snapshots);
+    return {
+      journal,
+      directory,
+      snapshots,
+      compactor,
+      close: async () => {
+        await compactor.close();
+        await Promise.all([journal.close(), directory.close(), snapshots.close()]);
+        await lock.release();
+      },
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
