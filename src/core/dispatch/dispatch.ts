@@ -6,7 +6,11 @@
 import type { InvocationEnd } from "../entity/invocation.js";
 import type { ActiveDeployment } from "../input.js";
 
-/** An entity with commands to run, as its shard offers it. In at most one invocation, and offered at most once, at a time. */
+/**
+ * An entity with commands to run, as its shard offers it. In at most one invocation, and offered at most once, at a time.
+ * It may be the shard's own live object: type, key, command name and `isSuspect` are read when it is offered, count and
+ * bytes once when it is planned, so that commands which come while it waits go along.
+ */
 export interface Runnable {
   /** Identifies the entity (type and id) over all shards. */
   readonly key: string;

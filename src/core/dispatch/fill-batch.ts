@@ -22,16 +22,15 @@ export function fillBatch(
   let bytesLeft = limits.bytesMax;
   for (let offer = lane.head; offer !== null; offer = lane.head) {
     const { runnable } = offer;
+    const { bytes } = runnable;
     if (lane.kind === "suspect") entitiesMax = Math.min(entitiesMax, suspects.entitiesMax(runnable.key));
-    if (members.length > 0 && (members.length >= entitiesMax || runnable.bytes > bytesLeft)) break;
+    if (members.length > 0 && (members.length >= entitiesMax || bytes > bytesLeft)) break;
     offer.commandsMax = Math.max(1, Math.min(runnable.commandCount, perEntityMax, commandsLeft));
     // One entity whose commands exceed the cap by themselves: only as many as fit, as far as their mean size tells.
-    if (runnable.bytes > limits.bytesMax) {
-      offer.commandsMax = Math.max(1, Math.floor((offer.commandsMax * limits.bytesMax) / runnable.bytes));
-    }
+    if (bytes > limits.bytesMax) offer.commandsMax = Math.max(1, Math.floor((offer.commandsMax * limits.bytesMax) / bytes));
     lane.remove(offer);
     members.push(offer);
-    bytesLeft -= runnable.bytes;
+    bytesLeft -= bytes;
     commandsLeft -= offer.commandsMax;
     if (commandsLeft <= 0) break;
   }
