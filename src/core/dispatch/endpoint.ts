@@ -142,6 +142,7 @@ export class Endpoint {
     this.#stopCounting(attempt);
     if (attempt.lane.kind === "suspect") this.bisects--;
     const last = this.#attempts.pop() as Attempt;
+    if (this.#attempts.length === 0) this.nextOverdueAtMs = Number.POSITIVE_INFINITY;
     if (last === attempt) return;
     last.index = attempt.index;
     this.#attempts[attempt.index] = last;
