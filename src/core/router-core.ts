@@ -65,6 +65,8 @@ export interface Moment {
 type Phase = "claiming" | "replaying" | "open" | "draining" | "closing" | "ended";
 
 const EXPIRE_EVERY_MS = 250;
+/** With nobody waiting there is nothing to expire; the tail still grows old and is flushed. */
+const UPKEEP_EVERY_MS = 5_000;
 
 export class RouterCore {
   readonly #settings: CoreSettings;
@@ -139,7 +141,8 @@ export class RouterCore {
       const storeWakeMs = shard.state.store.wakeAtMs;
       if (storeWakeMs !== Infinity) wake = Math.min(wake, this.#tickMs + Math.max(0, storeWakeMs - this.#nowMs));
     }
-    return Math.min(wake, this.#expiredAtMs + EXPIRE_EVERY_MS);
+    const isWaitedFor = this.#shards.some((shard) => shard.isWaitedFor);
+    return Math.min(wake, this.#expiredAtMs + (isWaitedFor ? EXPIRE_EVERY_MS : UPKEEP_EVERY_MS));
   }
 
   /** Figures for metrics and the status page. */
@@ -157,6 +160,7 @@ export class RouterCore {
       flushing: this.#upkeep?.flushing ?? 0,
       gateHeld: this.#gate.held,
       slots: this.#shards.reduce((sum, shard) => sum + shard.slotCount, 0),
+      outbox: this.#shards.reduce((sum, shard) => sum + shard.state.outbox.size, 0),
       refusedShards: [...this.#refusedShards].map(([shard, message]) => ({ shard, message })),
       memory: this.#budget,
       cache: this.#cache,
@@ -595,7 +599,10 @@ export interface CoreSnapshot {
   readonly tailRecords: number;
   readonly flushing: number;
   readonly gateHeld: number;
+  /** Entities that something is going on with. */
   readonly slots: number;
+  /** Messages born and not yet acknowledged. */
+  readonly outbox: number;
   readonly refusedShards: readonly { readonly shard: number; readonly message: string }[];
   readonly memory: MemoryBudget;
   readonly cache: CacheBudget;

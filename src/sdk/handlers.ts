@@ -12,7 +12,7 @@ type Awaitable<T> = T | Promise<T>;
 export interface ReadContext {
   /** The id of this entity. */
   readonly id: string;
-  /** When the command was accepted: the same in every attempt. Use it instead of the clock. */
+  /** When the command was accepted, or was due where it was sent for later: the same in every attempt. Use it instead of the clock. */
   readonly now: Date;
   /** The same in every attempt: hand it to third parties as their idempotency key. */
   readonly commandId: string;

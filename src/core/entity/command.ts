@@ -32,7 +32,7 @@ export interface Command {
   readonly name: string;
   readonly isQuery: boolean;
   readonly input: Payload;
-  /** The time that the function sees as `now`, in every attempt. */
+  /** The time that the function sees as `now`, in every attempt: when it was accepted or sent; of what runs later, when it is due. */
   readonly acceptedAtMs: number;
   /** After this moment nobody waits for the outcome. `Infinity` for messages. */
   readonly deadlineMs: number;

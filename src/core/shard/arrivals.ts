@@ -187,9 +187,10 @@ export class Arrivals {
     if (state.inboxCount >= INBOX_MAX || state.outbox.size >= OUTBOX_MAX) {
       return this.#refuse(input.request, slot, "overloaded", "too many accepted commands wait in this shard", 1_000);
     }
-    const command: Command = { ...commandOf(input, slot.spec), deadlineMs: Infinity };
     const isDelayed = input.delayMs > 0;
     const dueAtMs = Math.ceil(nowMs + input.delayMs);
+    const accepted: Command = { ...commandOf(input, slot.spec), deadlineMs: Infinity };
+    const command = isDelayed ? { ...accepted, acceptedAtMs: dueAtMs } : accepted;
     const retentionMs = slot.spec.policy.idempotencyRetentionMs;
     const expiresAtMs = Math.ceil(isDelayed ? dueAtMs + retentionMs : nowMs + retentionMs);
     const number = state.nextInboxNumber;

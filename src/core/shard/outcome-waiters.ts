@@ -10,6 +10,10 @@ export class OutcomeWaiters {
     this.#context = context;
   }
 
+  get isEmpty(): boolean {
+    return this.#requestsByCommand.size === 0;
+  }
+
   /** Waits until `untilMs` (wall time) for an outcome that is not there yet. */
   wait(entityKey: string, commandId: string, request: number, untilMs: number): void {
     const key = `${entityKey}\u0000${commandId}`;

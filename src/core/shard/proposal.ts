@@ -151,7 +151,9 @@ class ProposalBuilder {
     }
     const name = effect.timer ?? `$${command.id}`;
     const dueAtMs = Math.ceil(this.#context.nowMs + effect.afterMs);
-    this.#timerByName.set(name, { owner: this.#slot.address, name, dueAtMs, to: effect.to, command: sent });
+    // What runs later sees the moment it is due as its `now`, not the one it was asked for.
+    const later = { ...sent, acceptedAtMs: dueAtMs };
+    this.#timerByName.set(name, { owner: this.#slot.address, name, dueAtMs, to: effect.to, command: later });
   }
 
   #checkTarget(effect: FunctionEffect & { readonly kind: "send" }): void {

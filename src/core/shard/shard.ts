@@ -48,6 +48,7 @@ export class Shard {
   #isOpen = false;
   /** Accepted commands of types that no deployment serves. They wait in the inbox. */
   #hasOrphans = false;
+  #isWaitedFor = false;
 
   constructor(shard: number, epoch: number, state: ShardState, host: ShardHost) {
     this.state = state;
@@ -113,11 +114,15 @@ export class Shard {
   }
 
   arrived(input: CommandArrived, spec: EntityType): void {
+    this.#isWaitedFor = true;
     this.#arrivals.arrived(input, spec);
   }
 
   read(input: ReadAsked, spec: EntityType | null): void {
-    if (input.kind === "outcomeAsked") return this.#reads.outcome(input);
+    if (input.kind === "outcomeAsked") {
+      this.#isWaitedFor = true;
+      return this.#reads.outcome(input);
+    }
     if (spec === null) return this.#context.refuse(input.request, 0, "unknown_type", `no deployment serves ${input.of.type}`);
     if (input.kind === "stateAsked") return this.#reads.state(input.request, input.of, spec);
     return this.#reads.events(input, spec);
@@ -182,6 +187,7 @@ export class Shard {
       }
       this.#context.retire(slot);
     }
+    this.#isWaitedFor = this.callsWaiting > 0 || !this.#waiters.isEmpty;
   }
 
   endFeeds(): void {
@@ -204,6 +210,11 @@ export class Shard {
       for (const item of slot.running) if (item.origin.kind === "client") count++;
     }
     return count;
+  }
+
+  /** Whether a client may be waiting, whose deadline then has to be watched. */
+  get isWaitedFor(): boolean {
+    return this.#isWaitedFor;
   }
 
   get slotCount(): number {
