@@ -108,9 +108,6 @@ export class CoreDriver {
         return;
       case "invoke":
         return this.#invoke(effect);
-      case "abandonInvocation":
-        this.#invocations.get(effect.attempt)?.abort();
-        return;
       case "append": {
         const { log, position } = effect;
         return this.#begin(journal.append(log, position, effect.body), (outcome) => ({
