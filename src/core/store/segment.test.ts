@@ -117,7 +117,7 @@ test("what is written is read back, every key is found in the block that the ind
       assert.equal(cursor.find(other), isThere);
       if (!isThere && compareBytes(other, written.reference.lastKey) > 0) assert.ok(!segment.mayHold(other, keyHash(other)));
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 

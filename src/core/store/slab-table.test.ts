@@ -53,7 +53,7 @@ test("a table holds what a map holds, whatever is put over what", () => {
       assert.equal(new Set(table.locations()).size, map.size);
       assert.equal([...table.locations()].length, map.size);
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
