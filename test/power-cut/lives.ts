@@ -36,11 +36,11 @@ export async function runLives(
   for (let number = 1; number <= lives; number++) {
     disk.faults = faults;
     const end = random.pick(["cut", "cut", "cut", "kill", "close"] as const);
-    if (end === "cut") disk.cutAfter(random.pick([random.between(1, 20), random.between(1, 400)]));
+    if (end !== "close") disk.endAfter(random.pick([random.between(1, 30), random.between(1, 400)]), end);
     const { files, isRunning } = disk.plugIn();
     const isClosed = await live({ files: wrap(files), random, counters, isRunning, isLast: false });
     if (!isRunning()) continue;
-    if (!isClosed || end === "kill") counters.add("processes killed");
+    if (!isClosed) counters.add("processes killed");
     if (end === "cut") disk.cut();
     else disk.kill();
   }

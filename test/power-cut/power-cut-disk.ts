@@ -26,6 +26,7 @@ export class PowerCutDisk {
   readonly #files = new Set<CachedFile>();
   #process = 0;
   #stepsLeft = Number.POSITIVE_INFINITY;
+  #endsBy: "cut" | "kill" = "cut";
   faults: FaultRates = NO_FAULTS;
 
   constructor(random: Random, counters: Counters) {
@@ -39,9 +40,15 @@ export class PowerCutDisk {
     return { files: new ProcessFiles(this, process), isRunning: () => process === this.#process };
   }
 
-  /** The power goes during the `steps`-th operation from now. */
-  cutAfter(steps: number): void {
+  /** The power goes, or the process is killed, during the `steps`-th operation from now. */
+  endAfter(steps: number, by: "cut" | "kill"): void {
     this.#stepsLeft = steps;
+    this.#endsBy = by;
+  }
+
+  #end(): void {
+    if (this.#endsBy === "cut") this.cut();
+    else this.kill();
   }
 
   cut(): void {
@@ -72,13 +79,13 @@ export class PowerCutDisk {
     if (process !== this.#process) throw new FileProblem("failed", path, "the power is off");
     const isLast = --this.#stepsLeft <= 0;
     if (isLast && this.#random.chance(0.3)) {
-      this.cut();
+      this.#end();
       throw new FileProblem("failed", path, "the power went off");
     }
     try {
       return perform(this.#names, this.#files);
     } finally {
-      if (isLast) this.cut();
+      if (isLast) this.#end();
     }
   }
 
@@ -122,6 +129,8 @@ export class PowerCutDisk {
   #isFault(kind: keyof FaultRates, name: string): boolean {
     if (!this.#random.chance(this.faults[kind])) return false;
     this.#counters.add(name);
+    // Troubles come together: what the adapter does about this one is the moment to look at.
+    if (this.#stepsLeft > 0 && this.#random.chance(0.3)) this.endAfter(this.#random.between(1, 6), "cut");
     return true;
   }
 }
