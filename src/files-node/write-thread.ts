@@ -34,8 +34,8 @@ export class WriteThread {
   #current: Waiting | null = null;
   #whyDead: string | null = null;
 
-  constructor() {
-    this.#worker = new Worker(new URL("./write-worker.js", import.meta.url), {
+  constructor(worker: URL = new URL("./write-worker.js", import.meta.url)) {
+    this.#worker = new Worker(worker, {
       workerData: { shared: this.#shared.buffer },
       name: "holdfast-write",
       // Flags of the parent process (test runners, inspectors) have no business in this thread.

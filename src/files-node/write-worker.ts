@@ -29,10 +29,16 @@ function answer(request: WriteRequest): WriteReply {
         isSync = true;
         fs.fdatasyncSync(request.descriptor);
         return DONE;
-      case "syncFolder":
+      case "syncFolder": {
+        const descriptor = fs.openSync(request.path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
         isSync = true;
-        syncFolder(request.path);
+        try {
+          fs.fsyncSync(descriptor);
+        } finally {
+          fs.closeSync(descriptor);
+        }
         return DONE;
+      }
       case "truncate":
         fs.ftruncateSync(request.descriptor, request.length);
         return DONE;
@@ -50,13 +56,4 @@ const DONE: WriteReply = { kind: "done", value: 0 };
 
 function writeAll(descriptor: number, length: number): void {
   for (let at = 0; at < length; ) at += fs.writeSync(descriptor, shared, at, length - at);
-}
-
-function syncFolder(path: string): void {
-  const descriptor = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-  try {
-    fs.fsyncSync(descriptor);
-  } finally {
-    fs.closeSync(descriptor);
-  }
 }

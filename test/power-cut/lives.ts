@@ -31,6 +31,7 @@ export async function runLives(
     full: random.pick([0, 0, 0.03]),
     failedSync: random.pick([0, 0, 0.01]),
     failedFolderSync: random.pick([0, 0, 0.02]),
+    cutSoon: 0.3,
   };
   const lives = random.between(2, 5);
   for (let number = 1; number <= lives; number++) {

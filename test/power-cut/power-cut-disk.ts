@@ -14,9 +14,11 @@ export interface FaultRates {
   readonly full: number;
   readonly failedSync: number;
   readonly failedFolderSync: number;
+  /** After any of these the power goes soon: what an adapter does about a fault is the moment to look at. */
+  readonly cutSoon: number;
 }
 
-export const NO_FAULTS: FaultRates = { full: 0, failedSync: 0, failedFolderSync: 0 };
+export const NO_FAULTS: FaultRates = { full: 0, failedSync: 0, failedFolderSync: 0, cutSoon: 0 };
 
 export class PowerCutDisk {
   readonly #random: Random;
@@ -126,11 +128,10 @@ export class PowerCutDisk {
     throw new FileProblem("full", path, "ENOSPC: no space left on device, write");
   }
 
-  #isFault(kind: keyof FaultRates, name: string): boolean {
+  #isFault(kind: "full" | "failedSync" | "failedFolderSync", name: string): boolean {
     if (!this.#random.chance(this.faults[kind])) return false;
     this.#counters.add(name);
-    // Troubles come together: what the adapter does about this one is the moment to look at.
-    if (this.#stepsLeft > 0 && this.#random.chance(0.3)) this.endAfter(this.#random.between(1, 6), "cut");
+    if (this.#stepsLeft > 0 && this.#random.chance(this.faults.cutSoon)) this.endAfter(this.#random.between(1, 6), "cut");
     return true;
   }
 }
