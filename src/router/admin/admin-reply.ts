@@ -1,12 +1,11 @@
 /** What the core answered to an admin request, as an HTTP response. */
 import type { Answer } from "../../core/effect.js";
 import { writeProblem } from "../ingress/answer-reply.js";
-import type { RequestListener } from "../ingress/core-link.js";
-import type { Exchange } from "../ingress/exchange.js";
+import type { Exchange, ExchangeListener } from "../ingress/exchange.js";
 import type { Refusal } from "../ingress/problem-document.js";
 import { deadLetterJson, deadLettersJson, timersJson } from "./entity-json.js";
 
-export class AdminReply implements RequestListener {
+export class AdminReply implements ExchangeListener {
   readonly #exchange: Exchange;
   /** Shows this dead letter alone. */
   readonly #commandId: string | null;
@@ -38,6 +37,10 @@ export class AdminReply implements RequestListener {
 
   fed(): void {
     throw new Error("only followed requests are fed");
+  }
+
+  left(): void {
+    // What was begun goes on.
   }
 
   #deadLetters({ deadLetters }: Extract<Answer, { readonly kind: "deadLetters" }>): void {

@@ -16,6 +16,7 @@ import { methodRefusal, type RouteContext } from "../ingress/route-context.js";
 import { BoundedServer, type ListenAddress } from "../ingress/server-lifecycle.js";
 import { isForeignOrigin } from "../ingress/web-origin.js";
 import type { Registration } from "../registration.js";
+import { makeTracing } from "../tracing/tracing.js";
 import { AdminReply, respondJson } from "./admin-reply.js";
 import { type AdminTarget, addressOf, parseAdminTarget } from "./admin-target.js";
 import { listDeployments, listTypes, promoteDeployment, registerDeployment, rollBackDeployments } from "./deployment-routes.js";
@@ -71,7 +72,16 @@ export class AdminServer implements ExchangeHost {
     this.bodyBytesMax = options.limits.bodyBytesMax;
     const { core, registration, keepHeaders } = options;
     const { deadlineMs } = options.limits;
-    this.#routes = { core, types: registration, ids: new CommandIds(), deadlineMs, keepHeaders, isAdmin: true, observer: null };
+    this.#routes = {
+      core,
+      types: registration,
+      ids: new CommandIds(),
+      deadlineMs,
+      keepHeaders,
+      isAdmin: true,
+      observer: null,
+      tracing: makeTracing(),
+    };
     this.#server = new BoundedServer(options.limits.connectionsMax, (request, response) => this.#serve(request, response));
   }
 

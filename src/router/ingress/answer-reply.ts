@@ -1,34 +1,37 @@
 /** What the core answered, as an HTTP response. */
 import type { Answer, Problem } from "../../core/effect.js";
+import type { EntityAddress } from "../../core/entity/address.js";
 import type { Outcome, Payload } from "../../core/entity/command.js";
 import type { HistoryEvent } from "../../core/entity/invocation.js";
-import type { RequestListener } from "./core-link.js";
+import type { CommandTrace } from "../tracing/tracing.js";
 import { eventJson } from "./event-json.js";
-import type { Exchange } from "./exchange.js";
+import type { Exchange, ExchangeListener } from "./exchange.js";
 import { functionRefusal, routerProblem } from "./problem-document.js";
 import { outcomePath } from "./request-target.js";
 
 /** What a caller of `AnswerReply` may want to know: outcome, for the metrics. */
-export type OutcomeLabel = "replied" | "refused" | "failed" | "accepted" | "problem";
+export type OutcomeLabel = "replied" | "refused" | "failed" | "accepted" | "problem" | "left";
 
 export interface AnswerObserver {
-  answered(type: string, outcome: OutcomeLabel, startedMs: number): void;
+  answered(type: string, outcome: OutcomeLabel, tookMs: number): void;
 }
 
 /** Waits for the answer of one exchange, and writes it. */
-export class AnswerReply implements RequestListener {
+export class AnswerReply implements ExchangeListener {
   readonly #exchange: Exchange;
   readonly #type: string;
   readonly #id: string;
   readonly #observer: AnswerObserver | null;
+  readonly #trace: CommandTrace | null;
   readonly #startedMs: number;
 
-  constructor(exchange: Exchange, type: string, id: string, observer: AnswerObserver | null, startedMs: number) {
+  constructor(exchange: Exchange, of: EntityAddress, observer: AnswerObserver | null = null, trace: CommandTrace | null = null) {
     this.#exchange = exchange;
-    this.#type = type;
-    this.#id = id;
+    this.#type = of.type;
+    this.#id = of.id;
     this.#observer = observer;
-    this.#startedMs = startedMs;
+    this.#trace = trace;
+    this.#startedMs = observer === null ? 0 : performance.now();
   }
 
   answered(answer: Answer): void {
@@ -70,6 +73,10 @@ export class AnswerReply implements RequestListener {
     throw new Error("only followed requests are fed");
   }
 
+  left(): void {
+    this.#observed("left");
+  }
+
   #accepted(commandId: string): void {
     const body = JSON.stringify({ commandId });
     const location = outcomePath(this.#type, this.#id, commandId);
@@ -82,7 +89,8 @@ export class AnswerReply implements RequestListener {
   }
 
   #observed(outcome: OutcomeLabel): void {
-    this.#observer?.answered(this.#type, outcome, this.#startedMs);
+    this.#observer?.answered(this.#type, outcome, performance.now() - this.#startedMs);
+    this.#trace?.ended(outcome);
   }
 }
 

@@ -3,6 +3,7 @@ import { type Metadata, NO_METADATA } from "../../core/entity/command.js";
 import type { CommandSpec, EntityType } from "../../core/entity/entity-type.js";
 import type { Caller } from "../auth/authenticator.js";
 import { DURATION_FORM, formatDuration, parseDuration } from "../duration.js";
+import type { CommandTrace } from "../tracing/tracing.js";
 import { AnswerReply } from "./answer-reply.js";
 import { bodyHash, keyedCommandId } from "./command-id.js";
 import { contentTypeRefusal } from "./content-type.js";
@@ -112,11 +113,12 @@ function submitCall(
   if (refusal !== null) return refusal;
   const { type, id, name } = target;
   const { key, mode, delayMs, deadlineMs } = options;
-  const reply = new AnswerReply(exchange, type, id, context.observer, context.core.nowMs());
+  const to = { type, id };
+  const trace = context.tracing.commandArrived(exchange.request.headers, type, name);
   context.core.submit({
     kind: "commandArrived",
-    request: exchange.ask(reply),
-    to: { type, id },
+    request: exchange.ask(new AnswerReply(exchange, to, context.observer, trace)),
+    to,
     name,
     input: body,
     id: key === null ? context.ids.next() : keyedCommandId(type, id, key),
@@ -124,7 +126,7 @@ function submitCall(
     bodyHash: key === null ? "" : bodyHash(name, body, delayMs),
     acceptedAtMs: Math.floor(context.core.nowMs()),
     deadlineMs,
-    metadata: metadataOf(context, exchange, caller),
+    metadata: metadataOf(context, exchange, caller, trace),
     mode,
     delayMs,
     isAdmin: context.isAdmin,
@@ -132,15 +134,16 @@ function submitCall(
   return null;
 }
 
-function metadataOf(context: RouteContext, exchange: Exchange, caller: Caller | null): Metadata {
+function metadataOf(context: RouteContext, exchange: Exchange, caller: Caller | null, trace: CommandTrace | null): Metadata {
+  if (caller === null && trace === null && context.keepHeaders.length === 0) return NO_METADATA;
   const { headers } = exchange.request;
-  let metadata: (readonly [string, string])[] | null = null;
-  if (caller !== null) metadata = [["principal", caller.principal]];
+  const metadata: (readonly [string, string])[] = caller === null ? [] : [["principal", caller.principal]];
+  if (trace !== null) metadata.push(...trace.metadata);
   for (const name of context.keepHeaders) {
     const value = headers[name];
-    if (value !== undefined) (metadata ??= []).push([name, String(value)]);
+    if (value !== undefined) metadata.push([name, String(value)]);
   }
-  return metadata ?? NO_METADATA;
+  return metadata;
 }
 
 /** Internal commands do not exist for clients. */

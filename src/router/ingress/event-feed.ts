@@ -9,14 +9,14 @@ import type { Answer, FeedEnd } from "../../core/effect.js";
 import type { EntityAddress } from "../../core/entity/address.js";
 import type { HistoryEvent } from "../../core/entity/invocation.js";
 import { writeProblem } from "./answer-reply.js";
-import type { CoreLink, RequestListener } from "./core-link.js";
+import type { CoreLink } from "./core-link.js";
 import { eventJson } from "./event-json.js";
-import type { Exchange } from "./exchange.js";
+import type { Exchange, ExchangeListener } from "./exchange.js";
 import { FEED_BUFFER_BYTES_MAX, FEED_HEARTBEAT_MS, FEED_PAGE } from "./ingress-limits.js";
 
 const HEADERS = ["content-type", "text/event-stream", "cache-control", "no-cache, no-transform", "x-accel-buffering", "no"];
 
-export class EventFeed implements RequestListener {
+export class EventFeed implements ExchangeListener {
   readonly #exchange: Exchange;
   readonly #core: CoreLink;
   readonly #of: EntityAddress;
@@ -60,6 +60,10 @@ export class EventFeed implements RequestListener {
     if (this.#phase === "closed") return;
     this.#write(events);
     if (ended !== null) this.#end(ended);
+  }
+
+  left(): void {
+    this.#close();
   }
 
   #open(): void {

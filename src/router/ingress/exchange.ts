@@ -19,6 +19,12 @@ export interface ExchangeHost {
   ended(exchange: Exchange, status: number): void;
 }
 
+/** Waits for what `ask` opened. */
+export interface ExchangeListener extends RequestListener {
+  /** The client left before the answer, which will not come any more. */
+  left(): void;
+}
+
 const NOT_ASKED = -1;
 const NO_BODY = Buffer.alloc(0);
 
@@ -29,6 +35,7 @@ export class Exchange {
   readonly headers: string[] = [];
   readonly #host: ExchangeHost;
   #asked = NOT_ASKED;
+  #listener: ExchangeListener | null = null;
   #heldBytes = 0;
   #isOver = false;
 
@@ -44,7 +51,8 @@ export class Exchange {
   }
 
   /** Opens a request to the core, which is left should the client leave first. */
-  ask(listener: RequestListener, isFollowed = false): number {
+  ask(listener: ExchangeListener, isFollowed = false): number {
+    this.#listener = listener;
     this.#asked = this.#host.core.open(listener, isFollowed);
     return this.#asked;
   }
@@ -184,7 +192,10 @@ export class Exchange {
   }
 
   #closed(): void {
-    if (this.#asked !== NOT_ASKED) this.#host.core.leave(this.#asked);
+    if (this.#asked !== NOT_ASKED) {
+      this.#host.core.leave(this.#asked);
+      this.#listener?.left();
+    }
     this.#asked = NOT_ASKED;
     if (!this.#isOver) this.#over(CLIENT_LEFT);
   }

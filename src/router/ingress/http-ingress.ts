@@ -1,6 +1,7 @@
 /** The public HTTP side of a router (docs/http.md): from a request to the core's input, and back. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Authentication, Authenticator, Caller } from "../auth/authenticator.js";
+import { makeTracing, type Tracing } from "../tracing/tracing.js";
 import type { AnswerObserver } from "./answer-reply.js";
 import { authenticationRefusal } from "./authentication-refusal.js";
 import { CommandIds } from "./command-id.js";
@@ -30,6 +31,7 @@ export interface IngressOptions {
   readonly keepHeaders: readonly string[];
   readonly budget: RequestBudget;
   readonly observer: IngressObserver | null;
+  readonly tracing?: Tracing;
 }
 
 export interface IngressObserver extends AnswerObserver {
@@ -53,7 +55,8 @@ export class HttpIngress implements ExchangeHost {
     this.bodyBytesMax = options.limits.bodyBytesMax;
     const { core, types, keepHeaders, observer } = options;
     const { deadlineMs } = options.limits;
-    this.#routes = { core, types, ids: new CommandIds(), deadlineMs, keepHeaders, isAdmin: false, observer };
+    const tracing = options.tracing ?? makeTracing();
+    this.#routes = { core, types, ids: new CommandIds(), deadlineMs, keepHeaders, isAdmin: false, observer, tracing };
     this.#server = new BoundedServer(options.limits.connectionsMax, (request, response) => this.#serve(request, response));
   }
 

@@ -22,7 +22,7 @@ export function serveState(context: RouteContext, exchange: Exchange, type: Enti
   const parameters = parseParameters(target.query, []);
   if (parameters.kind === "refused") return { code: "bad_parameter", detail: parameters.detail };
   const of = address(target);
-  const request = exchange.ask(new AnswerReply(exchange, of.type, of.id, null, 0));
+  const request = exchange.ask(new AnswerReply(exchange, of));
   context.core.submit({ kind: "stateAsked", request, of, isAdmin: context.isAdmin });
   return null;
 }
@@ -53,7 +53,7 @@ export function serveEvents(context: RouteContext, exchange: Exchange, type: Ent
     new EventFeed(exchange, context.core, of, after, context.isAdmin).start();
     return null;
   }
-  const request = exchange.ask(new AnswerReply(exchange, of.type, of.id, null, 0));
+  const request = exchange.ask(new AnswerReply(exchange, of));
   context.core.submit({ kind: "eventsAsked", request, of, after, limit, follow: false, isAdmin: context.isAdmin });
   return null;
 }
@@ -70,7 +70,7 @@ export function serveOutcome(context: RouteContext, exchange: Exchange, target: 
     return { code: "bad_parameter", detail };
   }
   const of = address(target);
-  const request = exchange.ask(new AnswerReply(exchange, of.type, of.id, null, 0));
+  const request = exchange.ask(new AnswerReply(exchange, of));
   const untilMs = context.core.nowMs() + waitMs;
   context.core.submit({ kind: "outcomeAsked", request, of, commandId: target.commandId, untilMs });
   return null;

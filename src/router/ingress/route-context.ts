@@ -1,4 +1,5 @@
 /** What the routes of one server share, and the refusals that several of them give. */
+import type { Tracing } from "../tracing/tracing.js";
 import type { AnswerObserver } from "./answer-reply.js";
 import type { CommandIds } from "./command-id.js";
 import type { CoreLink } from "./core-link.js";
@@ -16,6 +17,7 @@ export interface RouteContext {
   /** Sees internal commands and what is not exposed. */
   readonly isAdmin: boolean;
   readonly observer: AnswerObserver | null;
+  readonly tracing: Tracing;
 }
 
 export function methodRefusal(exchange: Exchange, allow: string): Refusal {
