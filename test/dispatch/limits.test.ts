@@ -144,6 +144,22 @@ test("a probe that hangs does not keep the next one from finding out that the en
   assert.equal(bench.dispatcher.snapshot().deployments[0]?.backoffUntilMs, null);
 });
 
+test("members that turn out to have nothing to run tell nothing about the endpoint, and leave the probe to others", () => {
+  const bench = new Bench();
+  const [first] = bench.start(1);
+  bench.end(first as Batch, UNREACHABLE);
+  bench.nowMs = 20;
+  const [probe] = bench.start(2);
+  bench.dispatcher.leftOut((probe as Batch).attempt, (probe as Batch).members[0]?.runnable ?? runnable("none"));
+  assert.deepEqual(bench.end(probe as Batch, COMPLETE), []);
+  assert.notEqual(bench.dispatcher.snapshot().deployments[0]?.backoffUntilMs, null);
+  assert.deepEqual(
+    bench.start(0).map((batch) => batch.members.map((member) => member.runnable.key)),
+    [["e2"]],
+  );
+  assert.equal(bench.dispatcher.snapshot().types[0]?.usualMs, 0);
+});
+
 test("no more suspects are remembered than the bound; one that is forgotten is an entity like any other", () => {
   const bench = new Bench({}, { suspectsMax: 10 });
   const [batch] = bench.start(16);

@@ -50,6 +50,12 @@ export interface DispatcherPort {
   withdraw(runnable: Runnable): void;
   /** The batches to start now. Call once a turn, behind all offers. */
   plan(nowMs: number): readonly Batch[];
+  /**
+   * A member had nothing left to run when its state was to be taken (its callers' deadlines passed), so that it is not in
+   * the invocation after all: tells nothing about times or the endpoint. It may be offered again. If nobody is left, the
+   * invocation is not sent, and `ended` says `complete` in the same step.
+   */
+  leftOut(attempt: number, runnable: Runnable): void;
   /** A member's result came: its time is measured, it may be offered again. */
   finished(attempt: number, runnable: Runnable, nowMs: number): void;
   /** The invocation is over; gives the verdict on each member that did not finish. Unknown attempts: an empty list. */

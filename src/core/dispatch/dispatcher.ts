@@ -20,7 +20,7 @@ import type { DispatcherSnapshot } from "./snapshot.js";
 import { Suspects } from "./suspects.js";
 import { DISPATCH_TUNING, type DispatchTuning } from "./tuning.js";
 import { TypeLanes } from "./type-lanes.js";
-import { faultOf } from "./verdict.js";
+import { verdictOf } from "./verdict.js";
 
 interface MemberVerdict {
   readonly runnable: Runnable;
@@ -29,7 +29,6 @@ interface MemberVerdict {
 
 const NO_BATCHES: readonly Batch[] = [];
 const NO_VERDICTS: readonly MemberVerdict[] = [];
-const SUSPECTED: Verdict = { kind: "suspected" };
 
 export class Dispatcher implements DispatcherPort {
   readonly #tuning: DispatchTuning;
@@ -109,13 +108,14 @@ export class Dispatcher implements DispatcherPort {
     return batches ?? NO_BATCHES;
   }
 
+  leftOut(attempt: number, runnable: Runnable): void {
+    this.#leave(attempt, runnable);
+  }
+
   finished(attempt: number, runnable: Runnable, nowMs: number): void {
-    const offer = this.#offerByKey.get(runnable.key);
-    if (offer === undefined || offer.attempt !== attempt) return;
+    const offer = this.#leave(attempt, runnable);
+    if (offer === null) return;
     const running = this.#attemptByNumber.get(attempt) as Attempt;
-    this.#offerByKey.delete(runnable.key);
-    offer.attempt = DECIDED;
-    running.endpoint.memberDone(running);
     this.#suspects.succeeded(runnable.key, offer.commandsMax);
     if (!running.hasOutcome) {
       running.hasOutcome = true;
@@ -129,7 +129,7 @@ export class Dispatcher implements DispatcherPort {
     if (running === undefined) return NO_VERDICTS;
     this.#attemptByNumber.delete(attempt);
     const { endpoint } = running;
-    const verdict = this.#verdict(running, end, nowMs);
+    const verdict = verdictOf(running, end, nowMs);
     endpoint.ended(running);
     this.#forgetIfRetired(endpoint);
     if (verdict === null) return NO_VERDICTS;
@@ -171,6 +171,17 @@ export class Dispatcher implements DispatcherPort {
         usualMs: type.usualMs,
       })),
     };
+  }
+
+  /** Takes a member out of its attempt; null when it is not in it (any more). */
+  #leave(attempt: number, runnable: Runnable): Offer | null {
+    const offer = this.#offerByKey.get(runnable.key);
+    if (offer === undefined || offer.attempt !== attempt) return null;
+    const running = this.#attemptByNumber.get(attempt) as Attempt;
+    this.#offerByKey.delete(runnable.key);
+    offer.attempt = DECIDED;
+    running.endpoint.memberDone(running);
+    return offer;
   }
 
   /** Starts one invocation of that endpoint; null when none may start now. */
@@ -227,29 +238,6 @@ export class Dispatcher implements DispatcherPort {
     // A single command says only what more of them cannot exceed: it includes what the invocation costs by itself.
     if (running.isSingle && lane.perCommand.isKnown) lane.perCommand.record(Math.min(tookMs, lane.perCommand.ms));
     else lane.perCommand.record(tookMs / running.commandCount);
-  }
-
-  /** What the end means for members without a result; null: there are none. Tells the endpoint's health, too. */
-  #verdict(running: Attempt, end: InvocationEnd, nowMs: number): Verdict | null {
-    const { health } = running.endpoint;
-    if (end.kind === "unavailable") {
-      health.unavailable(nowMs, running.generation, end.retryAfterMs);
-      return running.unfinished === 0 ? null : { kind: "unavailable", message: end.message };
-    }
-    if (running.unfinished === 0) {
-      health.completed(running.endpoint.isLimitInUse);
-      return null;
-    }
-    const fault = faultOf(end);
-    let isSick = false;
-    if (!running.hasOutcome) {
-      const firstKey = (running.members[0] as Offer).runnable.key;
-      isSick = health.failed(nowMs, running.generation, running.isProbe, firstKey);
-    }
-    if (isSick && (running.isProbe || running.isSingle)) return { kind: "unavailable", message: fault.message };
-    // A crash may have come from another invocation of the same process; what ran as a suspect ran without other suspects.
-    const isCertain = running.isSingle && (end.kind !== "cut" || running.lane.kind === "suspect" || !running.wasAccompanied);
-    return isCertain ? fault : SUSPECTED;
   }
 
   #laneKind(runnable: Runnable, isSlow: boolean): LaneKind {

@@ -59,6 +59,11 @@ export class EndpointHealth {
     this.#untilMs = nowMs + Math.max(this.#backoffMs, PROBE_SPACING_MS);
   }
 
+  /** The probe had nothing to run after all: another one may go at once. */
+  probeNotSent(nowMs: number): void {
+    if (this.#backoffMs !== 0) this.#untilMs = nowMs;
+  }
+
   /** A first result came. Whatever else it is, the endpoint is not sick. */
   outcome(isProbe: boolean): void {
     if (this.#failedKeys.size > 0) this.#failedKeys.clear();
