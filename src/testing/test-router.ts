@@ -4,12 +4,13 @@
  */
 import { HoldfastError, RefusedError } from "../client/errors.js";
 import type { Answer } from "../core/effect.js";
-import type { EntityType } from "../core/entity/entity-type.js";
 import type { HistoryEvent } from "../core/entity/invocation.js";
+import type { ActiveDeployment } from "../core/input.js";
 import { MemoryDirectory } from "../directory-memory/memory-directory.js";
 import { type InProcessFunction, InProcessInvoker } from "../invoker/in-process/in-process-invoker.js";
 import { MemoryJournal } from "../journal-memory/memory-journal.js";
 import type { InvokerPort } from "../ports/invoker.js";
+import { DEFAULT_DEPLOYMENT_LIMITS } from "../router/config/settings.js";
 import { readManifest } from "../router/deployment/manifest-reader.js";
 import { bodyHash, keyedCommandId } from "../router/ingress/command-id.js";
 import { type Duration, delayMs, durationMs } from "../sdk/duration.js";
@@ -24,9 +25,8 @@ import {
   type QueryMessage,
 } from "../sdk/index.js";
 import { MemorySnapshots } from "../snapshots-memory/memory-snapshots.js";
-import { CoreDriver } from "./core-driver.js";
+import { DrivenCore } from "./driven-core.js";
 import { HandlerGuard, type HandlerRun, PlannedFault } from "./handler-guard.js";
-import { deploymentOf, newCore } from "./test-core.js";
 import { VirtualClock } from "./virtual-clock.js";
 
 export interface TestRouterOptions {
@@ -81,10 +81,8 @@ export class TestRouter {
   readonly #guard = new HandlerGuard();
   readonly #functionByType: ReadonlyMap<string, InProcessFunction>;
   readonly #invokers: ReadonlyMap<string, InvokerPort>;
-  readonly #journal = new MemoryJournal();
-  readonly #directory = new MemoryDirectory();
-  readonly #snapshots = new MemorySnapshots();
-  #driver: CoreDriver | null = null;
+  readonly #storage = { journal: new MemoryJournal(), directory: new MemoryDirectory(), snapshots: new MemorySnapshots() };
+  #driven: DrivenCore | null = null;
   #incarnations = 0;
   #commands = 0;
 
@@ -185,10 +183,10 @@ export class TestRouter {
   async settle(): Promise<void> {
     const untilMs = this.#clock.nowMs() + (this.#guard.hasUnavailable ? SETTLE_UNAVAILABLE_MS : SETTLE_MS);
     for (;;) {
-      const driver = await this.#quiet();
-      const { slots, outbox } = driver.core.snapshot();
+      const driven = await this.#rest();
+      const { slots, outbox } = driven.core.snapshot();
       if (slots === 0 && outbox === 0) return;
-      if (this.#pass(driver, untilMs)) continue;
+      if (this.#pass(driven, untilMs)) continue;
       if (this.#guard.hasUnavailable) return;
       throw new Error(`work is still going on after ${SETTLE_MS / 60_000} minutes: ${slots} entities, ${outbox} messages`);
     }
@@ -197,10 +195,7 @@ export class TestRouter {
   /** Lets time pass: timers that become due fire in their order, each at its moment. Settles at the end. */
   async advance(duration: Duration): Promise<void> {
     const untilMs = this.#clock.nowMs() + durationMs(duration);
-    for (;;) {
-      const driver = await this.#quiet();
-      if (!this.#pass(driver, untilMs)) break;
-    }
+    while (this.#pass(await this.#rest(), untilMs));
     this.#clock.advanceTo(untilMs);
     await this.settle();
   }
@@ -222,22 +217,17 @@ export class TestRouter {
 
   /** Ends the router as a crash does and starts another one on what is durable. */
   async restart(): Promise<void> {
-    this.#driver?.drop();
-    const ports = { journal: this.#journal, directory: this.#directory, snapshots: this.#snapshots, invokers: this.#invokers };
-    const core = newCore(`test-${++this.#incarnations}`, this.#journal.recordBytesMax);
-    const driver = new CoreDriver(core, ports, this.#clock);
-    this.#driver = driver;
-    const types = await Promise.all(
-      [...this.#invokers].map(async ([id, invoker]) => deploymentOf(id, await typesOf(id, invoker))),
-    );
-    const placements = types.flatMap((one) =>
-      one.types.map(({ name, policy }) => ({ type: name, colocation: policy.colocation })),
-    );
-    driver.submit({ kind: "deploymentsChanged", deployments: types, placements });
-    const isOpen = (): boolean => driver.core.phase === "open";
+    this.#driven?.crash();
+    const driven = new DrivenCore(++this.#incarnations, this.#storage, this.#invokers, this.#clock);
+    this.#driven = driven;
+    const deployments = await Promise.all([...this.#invokers].map(([id, invoker]) => deploymentOf(id, invoker)));
+    const types = deployments.flatMap((deployment) => deployment.types);
+    const placements = types.map(({ name, policy }) => ({ type: name, colocation: policy.colocation }));
+    driven.submit({ kind: "deploymentsChanged", deployments, placements });
+    const isOpen = (): boolean => driven.core.phase === "open";
     while (!isOpen()) {
-      const quiet = await this.#quiet();
-      if (!isOpen() && !this.#pass(quiet, Infinity)) throw new Error("the router does not start");
+      await driven.rest();
+      if (!isOpen() && !this.#pass(driven, Infinity)) throw new Error("the router does not start");
     }
   }
 
@@ -271,39 +261,39 @@ export class TestRouter {
   }
 
   /** Lets time pass until the answer is there. Also when several ask at once. */
-  async #ask(makeInput: Parameters<CoreDriver["ask"]>[0]): Promise<Answer> {
-    const asked = this.#requireDriver();
+  async #ask(makeInput: Parameters<DrivenCore["ask"]>[0]): Promise<Answer> {
+    const asked = this.#requireDriven();
     const untilMs = this.#clock.nowMs() + 2 * CALL_MS;
     let answer: Answer | null = null;
     const answered = asked.ask(makeInput).then((given) => {
       answer = given;
     });
     while (answer === null) {
-      const driver = await Promise.race([this.#quiet(), answered.then(() => null)]);
-      if (driver !== null && answer === null && !this.#pass(driver, untilMs)) throw new Error("the router gave no answer");
+      const driven = await Promise.race([this.#rest(), answered.then(() => null)]);
+      if (driven !== null && answer === null && !this.#pass(driven, untilMs)) throw new Error("the router gave no answer");
     }
     return answer;
   }
 
   /** To the next moment that anything waits for; false if that is later than `untilMs`. */
-  #pass(driver: CoreDriver, untilMs: number): boolean {
-    if (!driver.isQuiet) return true; // somebody else let time pass: first see what comes of it
+  #pass(driven: DrivenCore, untilMs: number): boolean {
+    if (!driven.isAtRest) return true; // somebody else let time pass: first see what comes of it
     const nextMs = this.#clock.nextDueMs();
     if (nextMs > untilMs || nextMs === Infinity) return false;
     this.#clock.advanceTo(nextMs);
+    driven.stir();
     return true;
   }
 
-  async #quiet(): Promise<CoreDriver> {
-    const driver = this.#requireDriver();
-    await driver.quiet();
-    if (driver.end !== null) throw new Error(`the router has ended: ${driver.end}`);
-    return driver;
+  async #rest(): Promise<DrivenCore> {
+    const driven = this.#requireDriven();
+    await driven.rest();
+    return driven;
   }
 
-  #requireDriver(): CoreDriver {
-    if (this.#driver === null) throw new Error("make test routers with testRouter()");
-    return this.#driver;
+  #requireDriven(): DrivenCore {
+    if (this.#driven === null) throw new Error("make test routers with testRouter()");
+    return this.#driven;
   }
 
   #replyOf(answer: Answer): unknown {
@@ -314,10 +304,11 @@ export class TestRouter {
 
 const UNAVAILABLE = { status: 503, contentType: "text/plain", body: Buffer.from("the test makes this function unavailable") };
 
-async function typesOf(id: string, invoker: InvokerPort): Promise<readonly EntityType[]> {
+/** One deployment for each definition, so that one can be out of reach and the others not. */
+async function deploymentOf(id: string, invoker: InvokerPort): Promise<ActiveDeployment> {
   const outcome = await invoker.discover(new AbortController().signal);
   if (outcome.kind !== "discovered") throw new Error(`${id} cannot be discovered: ${outcome.message}`);
-  return readManifest(outcome.manifest, {});
+  return { id, types: readManifest(outcome.manifest, {}), limits: DEFAULT_DEPLOYMENT_LIMITS };
 }
 
 /** The error that an answer other than the hoped-for one stands for: the same that the client throws. */
