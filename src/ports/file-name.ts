@@ -6,7 +6,7 @@
  * The bytes `a-z 0-9 - _` and `.` (not in front) stand for themselves, every other byte is `%` and two lower-case hex
  * digits. A name longer than 200 characters is cut into folders of 200; these end in `+`.
  */
-import { encodeUtf8, readUtf8 } from "../core/bytes/utf8.js";
+import { encodeUtf8, MalformedText, readUtf8 } from "../core/bytes/utf8.js";
 
 const PIECE_CHARACTERS = 200;
 const PLAIN = /^[a-z0-9_-]$/;
@@ -36,9 +36,7 @@ export function keyOfFileName(path: string): string | null {
   for (let at = 0; at < name.length; at++) {
     const character = name.charAt(at);
     if (character === "%") {
-      const value = Number.parseInt(name.slice(at + 1, at + 3), 16);
-      if (Number.isNaN(value)) return null;
-      bytes.push(value);
+      bytes.push(Number.parseInt(name.slice(at + 1, at + 3), 16));
       at += 2;
     } else if (PLAIN.test(character) || character === ".") {
       bytes.push(character.charCodeAt(0));
@@ -46,5 +44,11 @@ export function keyOfFileName(path: string): string | null {
       return null;
     }
   }
-  return readUtf8(Uint8Array.from(bytes));
+  try {
+    const key = readUtf8(Uint8Array.from(bytes));
+    return fileName(key) === path ? key : null;
+  } catch (error) {
+    if (error instanceof MalformedText || error instanceof RangeError) return null;
+    throw error;
+  }
 }
