@@ -22,7 +22,7 @@ export interface LocalJournalOptions {
 
 /** Whole files are removed by `trim`: large enough that a new one is rare, small enough to free space and to scan fast. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
-const RECORD_BYTES_MAX = 1024 * 1024;
+const RECORD_BYTES_MAX = 16 * 1024 * 1024;
 /** Positions have six bytes in a frame. */
 const POSITION_MAX = 2 ** 48 - 1;
 

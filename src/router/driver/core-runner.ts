@@ -29,18 +29,22 @@ export interface RunnerLog {
 const SHORT_LIFE_MS = 10_000;
 const FAILED_STARTS_MAX = 5;
 const RESTART_AFTER_MS = 200;
+/** The core itself answers calls that never ran; whatever is open this long after its deadline runs, or waits for storage. */
+const DEADLINE_GRACE_MS = 500;
+const SWEEP_EVERY_MS = 500;
 
 export type RunnerEnd = EndReason & { readonly kind: "stopped" | "refused" | "broken" };
 
 export class CoreRunner implements CoreLink {
   readonly #options: RunnerOptions;
-  #requests = new RequestTable();
+  readonly #requests = new RequestTable();
   #incarnation: Incarnation | null = null;
   #deployments: readonly ActiveDeployment[] = [];
   #placements: readonly TypePlacement[] = [];
   #startedAtMs = 0;
   #failedStarts = 0;
   #isStopping = false;
+  #cancelSweep: (() => void) | null = null;
   readonly #resolveEnd: (end: RunnerEnd) => void;
   readonly #resolveStarted: () => void;
   /** Resolves when nothing runs any more, and says why. */
@@ -64,6 +68,7 @@ export class CoreRunner implements CoreLink {
 
   /** Starts the first incarnation. Placements of types must be known before. */
   start(): void {
+    if (this.#cancelSweep === null) this.#sweep();
     const { settings, tools, ports, entropy, observer } = this.#options;
     const incarnation = Buffer.from(entropy.bytes(9)).toString("base64url").replaceAll(/[-_]/g, "x");
     const core = new RouterCore(
@@ -123,6 +128,7 @@ export class CoreRunner implements CoreLink {
   }
 
   submit(input: RequestInput): void {
+    if (input.kind === "commandArrived") this.#requests.expectBy(input.request, input.deadlineMs + DEADLINE_GRACE_MS);
     if (this.#incarnation !== null && !this.#incarnation.isOver) return this.#incarnation.submit(input);
     const message = "the router is starting: its shards are not open yet";
     const answer: Answer = { kind: "problem", problem: { code: "starting", message, retryAfterMs: RESTART_AFTER_MS } };
@@ -131,6 +137,16 @@ export class CoreRunner implements CoreLink {
 
   leave(request: number): void {
     if (this.#requests.leave(request)) this.#incarnation?.submit({ kind: "requestLeft", request });
+  }
+
+  /** Tells those who have waited past their deadline that the outcome is unknown: the command goes on. */
+  #sweep(): void {
+    const message = "the deadline passed while the command was under way; it goes on, and its outcome can be asked for";
+    for (const request of this.#requests.overdue(this.nowMs())) {
+      this.#requests.answer(request, { kind: "problem", problem: { code: "outcome_unknown", message, retryAfterMs: null } });
+      this.#incarnation?.submit({ kind: "requestLeft", request });
+    }
+    this.#cancelSweep = this.#options.ports.clock.after(SWEEP_EVERY_MS, () => this.#sweep());
   }
 
   nowMs(): number {
@@ -161,6 +177,7 @@ export class CoreRunner implements CoreLink {
   }
 
   #finish(end: RunnerEnd): void {
+    this.#cancelSweep?.();
     this.#incarnation = null;
     this.#failRequests();
     if (end.kind !== "stopped") this.#options.log.error({ end }, "the router has ended");

@@ -13,6 +13,8 @@ interface Slot {
   request: number;
   listener: RequestListener | null;
   isFollowed: boolean;
+  /** Wall time after which nobody should wait any longer. */
+  deadlineMs: number;
 }
 
 export class RequestTable {
@@ -29,13 +31,27 @@ export class RequestTable {
     const slot = this.#slots[index];
     if (slot === undefined) {
       if (index >= SLOTS_MAX) throw new RangeError("more open requests than the table has numbers for");
-      this.#slots.push({ request: index, listener, isFollowed });
+      this.#slots.push({ request: index, listener, isFollowed, deadlineMs: Infinity });
       return index;
     }
     slot.request += SLOTS_MAX;
     slot.listener = listener;
     slot.isFollowed = isFollowed;
+    slot.deadlineMs = Infinity;
     return slot.request;
+  }
+
+  /** From `deadlineMs` (wall time) on `overdue` names the request, if it is still open. */
+  expectBy(request: number, deadlineMs: number): void {
+    const slot = this.#slotOf(request);
+    if (slot !== null) slot.deadlineMs = deadlineMs;
+  }
+
+  /** Open requests whose deadline is over. */
+  overdue(nowMs: number): number[] {
+    const overdue: number[] = [];
+    for (const slot of this.#slots) if (slot.listener !== null && slot.deadlineMs <= nowMs) overdue.push(slot.request);
+    return overdue;
   }
 
   /** Whether somebody waited. */
