@@ -31,7 +31,7 @@ export class Invoking {
       for (const { runnable, commandsMax } of members) {
         const slot = runnable as EntitySlot;
         const entity = slot.shard.take(slot, commandsMax, entities.length, attempt);
-        if (entity === null) this.#dispatcher.finished(attempt, runnable, tickMs);
+        if (entity === null) this.#dispatcher.leftOut(attempt, runnable);
         else {
           entities.push(entity);
           slots.push(slot);

@@ -1,6 +1,6 @@
 /** The core's settings: the limits that a router runs with, each with its reason. */
 import { DEFAULT_ADMISSION_LIMITS } from "../core/admission/admission.js";
-import type { CoreSettings } from "../core/router-core.js";
+import type { CoreSettings } from "../core/core-settings.js";
 import { DEFAULT_STORE_LIMITS } from "../core/store/store-options.js";
 import type { Settings } from "./config/settings.js";
 

@@ -26,8 +26,6 @@ export class Custody {
   #descriptor: ShardDescriptor;
   #token: string;
   #isSwapping = false;
-  /** Where the log stood when this shard was last frozen: what is durable behind it is dirty. */
-  #frozenAt = 0;
 
   constructor(shard: Shard, descriptor: ShardDescriptor, token: string, tools: CustodyTools) {
     this.shard = shard;
@@ -43,6 +41,11 @@ export class Custody {
   /** The lowest position of our own log that a restart would have to read for this shard. */
   get neededFrom(): number {
     return this.#descriptor.covered + 1;
+  }
+
+  /** The shard serves nobody: its descriptor stays as it is, and so does everything that it names. */
+  get isRefused(): boolean {
+    return this.shard.refusal !== null;
   }
 
   get isIdle(): boolean {
@@ -64,7 +67,6 @@ export class Custody {
     const { state, storeEffects } = this.shard;
     if (state.store.dirtyCount > 0) state.saveBookkeeping();
     state.store.freeze(position);
-    this.#frozenAt = position;
     state.store.startFlush(storeEffects);
   }
 
@@ -93,10 +95,6 @@ export class Custody {
   release(then: () => void): void {
     assert(this.isIdle, `shard ${this.shard.shard} is being flushed`);
     this.#swap({ ...this.#descriptor, owner: null, ranges: [] }, then);
-  }
-
-  get frozenAt(): number {
-    return this.#frozenAt;
   }
 
   #swap(next: ShardDescriptor, then: () => void): void {

@@ -83,7 +83,7 @@ export class Upkeep {
 
   /** Starts what is due. Once a turn. */
   turn(tickMs: number): void {
-    for (const { custody } of this.#tails) custody.turn();
+    for (const { custody } of this.#tails) if (!custody.isRefused) custody.turn();
     this.#publish();
     this.#forgetFormer();
     for (let flushing = this.flushing; flushing < this.#limits.flushesMax; flushing++) {
@@ -95,8 +95,9 @@ export class Upkeep {
 
   /** Begins a flush of every shard that needs one; true when none is needed or under way any more. */
   flushAll(tickMs: number): boolean {
-    for (const tail of this.#tails) if (tail.custody.isIdle && tail.custody.isDirty) this.#flush(tail, tickMs);
-    return this.#tails.every(({ custody }) => custody.isIdle && !custody.isDirty);
+    const serving = this.#tails.filter(({ custody }) => !custody.isRefused);
+    for (const tail of serving) if (tail.custody.isIdle && tail.custody.isDirty) this.#flush(tail, tickMs);
+    return serving.every(({ custody }) => custody.isIdle && !custody.isDirty);
   }
 
   get ownNode(): { readonly document: NodeDocument; readonly token: string } {
@@ -116,7 +117,7 @@ export class Upkeep {
   }
 
   #due(tickMs: number): Tail | null {
-    const idle = this.#tails.filter(({ custody }) => custody.isIdle && custody.isDirty);
+    const idle = this.#tails.filter(({ custody }) => custody.isIdle && custody.isDirty && !custody.isRefused);
     let oldest: Tail | null = null;
     for (const tail of idle) {
       if (tail.custody.dirtyBytes > this.#limits.dirtyBytesMax) return tail;
@@ -142,7 +143,9 @@ export class Upkeep {
   #publish(): void {
     if (this.#isPublishing) return;
     const { log, client, codec, clusterId, effects } = this.#tools;
-    const needed = this.#tails.map(({ custody }) => (custody.isDirty || !custody.isIdle ? custody.neededFrom : Infinity));
+    const needed = this.#tails.map(({ custody }) =>
+      custody.isDirty || custody.isRefused || !custody.isIdle ? custody.neededFrom : Infinity,
+    );
     const base = Math.min(log.durable + 1, ...needed);
     const { document, token: expected } = this.#node;
     if (base < document.base + BASE_STEP) return;

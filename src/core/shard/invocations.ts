@@ -22,6 +22,7 @@ export class Invocations {
   readonly #waiters: OutcomeWaiters;
   /** Entities that wait after a fault. */
   readonly #backingOff = new MomentHeap<EntitySlot>();
+  #deadLettersMade = 0;
 
   constructor(context: ShardContext, messages: Messages, feeds: Feeds, waiters: OutcomeWaiters) {
     this.#context = context;
@@ -50,6 +51,10 @@ export class Invocations {
 
   get wakeAtMs(): number | null {
     return this.#backingOff.first;
+  }
+
+  get deadLettersMade(): number {
+    return this.#deadLettersMade;
   }
 
   /** The entity's part of an invocation that starts now; null when nothing is left to run. */
@@ -235,6 +240,7 @@ export class Invocations {
       withdrawn: [],
     });
     if (position === null) throw new Error("a dead letter does not fit into a record");
+    this.#deadLettersMade++;
     slot.position = position;
     this.#messages.born(born);
     return position;

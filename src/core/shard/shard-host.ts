@@ -36,7 +36,6 @@ export interface ShardHost {
   readonly nowMs: number;
   /** Monotonic time of the step. */
   readonly tickMs: number;
-  readonly isStopping: boolean;
   typeOf(name: string): { readonly deployment: string; readonly type: EntityType } | null;
   hashOf(address: EntityAddress): number;
   shardOf(address: EntityAddress): number;

@@ -4,6 +4,7 @@
  *
  *   opening: bookkeeping ──> replay (applyEntry) ──> resume (outbox, inbox, timers) ──> open
  */
+import type { Effect } from "../effect.js";
 import type { EntityAddress } from "../entity/address.js";
 import type { Message } from "../entity/command.js";
 import type { EntityType } from "../entity/entity-type.js";
@@ -46,6 +47,9 @@ export class Shard {
   readonly #reads: Reads;
   readonly #repairs: Repairs;
   #isOpen = false;
+  #refusal: string | null = null;
+  /** What waits for the shard to be opened or resumed. */
+  #opening: (() => void) | null = null;
   /** Accepted commands of types that no deployment serves. They wait in the inbox. */
   #hasOrphans = false;
   #isWaitedFor = false;
@@ -77,32 +81,61 @@ export class Shard {
     return this.#isOpen;
   }
 
-  /** What this shard's store asks for; the caller takes it after each call. */
+  /** What this shard's store has asked for since the last time. */
+  takeStoreEffects(effects: Effect[]): void {
+    if (this.#storeEffects.length === 0) return;
+    for (const effect of this.#storeEffects) effects.push({ kind: "store", shard: this.shard, effect });
+    this.#storeEffects.length = 0;
+  }
+
   get storeEffects(): StoreEffect[] {
     return this.#storeEffects;
   }
 
-  /** Opens the store and reads the bookkeeping; `then` is called when entries may be replayed. */
+  get deadLettersMade(): number {
+    return this.#invocations.deadLettersMade;
+  }
+
+  /** Why this shard serves nobody: something of its state is missing or damaged. Null: it does. */
+  get refusal(): string | null {
+    return this.#refusal;
+  }
+
+  /** Answers nothing from now on, and changes nothing; what it would have gone on with is over. */
+  refuse(message: string): void {
+    if (this.#refusal !== null) return;
+    this.#refusal = message;
+    this.#isOpen = false;
+    const then = this.#opening;
+    this.#opening = null;
+    then?.();
+  }
+
+  /** Opens the store and reads the bookkeeping; `then` is called when entries may be replayed, or the shard is refused. */
   open(then: () => void): void {
+    this.#opening = then;
     this.state.store.open(this.#storeEffects);
     this.#storeReads.get(BOOKKEEPING_KEY, (value) => {
       if (value !== null) this.state.loadBookkeeping(value);
-      then();
+      this.#opened();
     });
   }
 
   replay(entry: Entry): void {
-    applyEntry(this.state, entry, null);
+    if (this.#refusal === null) applyEntry(this.state, entry, null);
   }
 
   /** Starts what the state says has to go on: unsent messages, accepted commands, timers. All entries are applied. */
   resume(then: () => void): void {
+    if (this.#refusal !== null) return then();
+    this.#opening = then;
     this.#resumeOutbox(new Uint8Array([OUTBOX_SPACE]), () => {
       this.state.inboxCount = 0;
       this.#resumeInbox(new Uint8Array([INBOX_SPACE]), true, () => {
         this.#timers.readWindow(() => {
+          if (this.#refusal !== null) return;
           this.#isOpen = true;
-          then();
+          this.#opened();
         });
       });
     });
@@ -166,6 +199,8 @@ export class Shard {
 
   /** Everything that time brings and IO has made answerable. Once a turn, behind all inputs. */
   turn(): void {
+    if (this.#refusal !== null) return;
+    this.stored([]);
     if (this.#isOpen) {
       this.#invocations.wake();
       this.#messages.wake();
@@ -173,6 +208,8 @@ export class Shard {
     }
     for (let rounds = 0; rounds < 100 && this.#storeReads.complete(); rounds++);
     this.#context.dropRetired();
+    const { problem } = this.state.store;
+    if (problem !== null) this.refuse(`${problem.code}: ${problem.object}: ${problem.message}`);
   }
 
   /** Calls whose deadline is over, and waits that have lasted long enough. A few times a second. */
@@ -199,6 +236,8 @@ export class Shard {
     const moments = [this.#invocations.wakeAtMs, this.#messages.wakeAtMs].filter((moment) => moment !== null);
     const timer = this.#timers.wakeAtMs;
     if (timer !== null) moments.push(tickMs + Math.max(0, timer - nowMs));
+    const { wakeAtMs } = this.state.store;
+    if (wakeAtMs !== Infinity) moments.push(tickMs + Math.max(0, wakeAtMs - nowMs));
     return Math.min(Infinity, ...moments);
   }
 
@@ -219,6 +258,12 @@ export class Shard {
 
   get slotCount(): number {
     return this.#context.slotByKey.size;
+  }
+
+  #opened(): void {
+    const then = this.#opening;
+    this.#opening = null;
+    then?.();
   }
 
   #resumeOutbox(from: Uint8Array, then: () => void): void {

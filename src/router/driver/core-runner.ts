@@ -2,9 +2,11 @@
  * Keeps a router's core running: starts an incarnation, gives it what asks, and starts the next one when it is fenced. A
  * request that was on its way in an incarnation that ended is answered `outcome_unknown`: nobody can say any more.
  */
+
+import type { CoreSettings, CoreTools } from "../../core/core-settings.js";
 import type { Answer, EndReason } from "../../core/effect.js";
 import type { ActiveDeployment, TypePlacement } from "../../core/input.js";
-import { type CoreSettings, type CoreSnapshot, type CoreTools, RouterCore } from "../../core/router-core.js";
+import { type CoreSnapshot, RouterCore } from "../../core/router-core.js";
 import type { EntropyPort } from "../../ports/clock.js";
 import type { CoreLink, RequestInput, RequestListener } from "../ingress/core-link.js";
 import { RequestTable } from "../ingress/request-table.js";

@@ -1,0 +1,42 @@
+/** What a core is made with: settings are plain data, tools are pure functions that the core must not import. */
+import type { AdmissionLimits } from "./admission/admission.js";
+import type { TypePlacement } from "./input.js";
+import type { LogLimits } from "./log/log-writer.js";
+import type { LogId } from "./log/record.js";
+import type { RecordCodec } from "./log/record-codec.js";
+import type { DocumentCodec } from "./ownership/documents.js";
+import type { UpkeepLimits } from "./ownership/upkeep.js";
+import type { ShardLimits } from "./shard/shard-host.js";
+import type { Checksum } from "./store/crc32.js";
+import type { StoreLimits } from "./store/store-options.js";
+
+export interface CoreSettings {
+  readonly incarnation: LogId;
+  readonly clusterName: string;
+  readonly shards: number;
+  /** 16 random bytes: the id of the cluster if it is made now. */
+  readonly freshClusterId: Uint8Array;
+  /** At least 8 random bytes: what makes this incarnation's nonces its own. */
+  readonly nonceSeed: Uint8Array;
+  readonly placements: readonly TypePlacement[];
+  readonly log: LogLimits;
+  readonly shard: ShardLimits;
+  readonly store: StoreLimits;
+  readonly upkeep: UpkeepLimits;
+  readonly admission: AdmissionLimits;
+  /** The cache's limit is part of the total; the reserve is what accepted work may still need. */
+  readonly memory: { readonly totalBytes: number; readonly reserveBytes: number; readonly cacheBytes: number };
+}
+
+export interface CoreTools {
+  readonly documentCodec: DocumentCodec;
+  recordCodec(clusterId: Uint8Array): RecordCodec;
+  readonly checksum: Checksum;
+}
+
+export interface Moment {
+  /** Wall time: what timers and expiries go by. May jump. */
+  readonly wallMs: number;
+  /** Only grows: what waits and back-offs go by. */
+  readonly monotonicMs: number;
+}

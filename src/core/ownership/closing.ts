@@ -1,0 +1,79 @@
+/**
+ * The orderly stop (RULES.md 3):
+ *
+ *   draining ──calls answered──> closing ──all flushed──> shards released ──> log sealed ──> document closed
+ */
+import type { Invoking } from "../invoking.js";
+import type { Gate } from "../log/gate.js";
+import type { LogWriter } from "../log/log-writer.js";
+import type { RecordCodec } from "../log/record-codec.js";
+import type { Shard } from "../shard/shard.js";
+import type { Custody } from "./custody.js";
+import type { DirectoryClient } from "./directory-client.js";
+import { type DocumentCodec, nodeKey } from "./documents.js";
+import type { IncarnationIds } from "./incarnation-ids.js";
+import type { Upkeep } from "./upkeep.js";
+
+export interface ClosingParts {
+  readonly log: LogWriter;
+  readonly gate: Gate;
+  readonly shards: readonly Shard[];
+  readonly custodies: readonly Custody[];
+  readonly upkeep: Upkeep;
+  readonly invoking: Invoking;
+  readonly client: DirectoryClient;
+  readonly ids: IncarnationIds;
+  readonly recordCodec: RecordCodec;
+  readonly documentCodec: DocumentCodec;
+  readonly clusterId: Uint8Array;
+  done(): void;
+}
+
+export class Closing {
+  readonly #parts: ClosingParts;
+  #isDrained = false;
+  #isReleasing = false;
+
+  constructor(parts: ClosingParts) {
+    this.#parts = parts;
+  }
+
+  /** Every call has its answer: nothing new is started from now on. */
+  get isDrained(): boolean {
+    return this.#isDrained;
+  }
+
+  turn(tickMs: number): void {
+    const { shards, gate, invoking, upkeep, log } = this.#parts;
+    this.#isDrained ||= gate.held === 0 && shards.every((shard) => shard.callsWaiting === 0);
+    if (!this.#isDrained || this.#isReleasing || invoking.open > 0) return;
+    if (!upkeep.flushAll(tickMs) || upkeep.isPublishing || log.durable < log.last) return;
+    this.#isReleasing = true;
+    this.#release(tickMs);
+  }
+
+  #release(tickMs: number): void {
+    const serving = this.#parts.custodies.filter((custody) => !custody.isRefused);
+    let left = serving.length;
+    if (left === 0) return this.#seal(tickMs);
+    for (const custody of serving) {
+      custody.release(() => {
+        if (--left === 0) this.#seal(tickMs);
+      });
+    }
+  }
+
+  #seal(tickMs: number): void {
+    const { log, upkeep, client, custodies, ids, recordCodec, documentCodec, clusterId, done } = this.#parts;
+    const seal = log.cut(tickMs) + 1;
+    client.append(log.log, seal, recordCodec.encodeSeal(log.log, ids.nextNonce()), (outcome) => {
+      // Without a sure seal the document stays alive: the next start finds the log's end itself.
+      if (outcome.kind !== "happened") return done();
+      const { document, token: expected } = upkeep.ownNode;
+      // A shard that was refused still needs what lies behind its last flush.
+      const base = custodies.some((custody) => custody.isRefused) ? document.base : seal;
+      const closed = documentCodec.encodeNode({ ...document, status: "closed", seal, base }, clusterId);
+      client.swap(nodeKey(log.log), expected, { token: ids.nextToken(), body: closed }, () => done());
+    });
+  }
+}

@@ -1,0 +1,111 @@
+/** From nothing to open shards: claims them, opens their stores, replays what the segments do not hold, and resumes them. */
+import type { CoreSettings, CoreTools } from "../core-settings.js";
+import type { EntityType } from "../entity/entity-type.js";
+import { LogWriter } from "../log/log-writer.js";
+import { Shard } from "../shard/shard.js";
+import type { ShardHost } from "../shard/shard-host.js";
+import { ShardState } from "../shard/shard-state.js";
+import type { CacheBudget } from "../store/cache-budget.js";
+import { mergeCells } from "../store/key-spaces/cell.js";
+import { ShardStore } from "../store/shard-store.js";
+import { type Claimed, claim } from "./claim.js";
+import type { DirectoryClient } from "./directory-client.js";
+import type { IncarnationIds } from "./incarnation-ids.js";
+import { type ReplaySize, replay } from "./replay.js";
+
+export interface OpeningParts {
+  readonly settings: CoreSettings;
+  readonly tools: CoreTools;
+  readonly client: DirectoryClient;
+  readonly ids: IncarnationIds;
+  readonly cache: CacheBudget;
+  readonly nowMs: number;
+  hostOn(log: LogWriter): ShardHost;
+  refuse(code: string, message: string): void;
+}
+
+export interface Opened {
+  readonly claimed: Claimed;
+  readonly log: LogWriter;
+  readonly shards: readonly Shard[];
+}
+
+/** `claimed` is called when the shards are ours and begin to replay; `resumed` when all of them are open. */
+export function openShards(
+  parts: OpeningParts,
+  claimed: (opened: Opened) => void,
+  resumed: (opened: Opened, replayed: ReplaySize) => void,
+): void {
+  const { settings, tools, client, ids, nowMs, refuse } = parts;
+  const { incarnation, clusterName, shards, freshClusterId } = settings;
+  claim(
+    { incarnation, clusterName, shards, freshClusterId, nowMs },
+    {
+      client,
+      codec: tools.documentCodec,
+      recordCodec: tools.recordCodec,
+      nextToken: () => ids.nextToken(),
+      nextNonce: () => ids.nextNonce(),
+      refuse,
+    },
+    (result) => {
+      const opened = makeShards(parts, result);
+      claimed(opened);
+      all(
+        opened.shards,
+        (shard, done) => shard.open(done),
+        () => replayAll(parts, opened, resumed),
+      );
+    },
+  );
+}
+
+function makeShards(parts: OpeningParts, claimed: Claimed): Opened {
+  const { settings, tools, ids } = parts;
+  const { clusterId } = claimed.cluster;
+  const log = new LogWriter(settings.incarnation, tools.recordCodec(clusterId), settings.log, () => ids.nextNonce());
+  const host = parts.hostOn(log);
+  const typeOf = (name: string): EntityType | null => host.typeOf(name)?.type ?? null;
+  const shards = claimed.shards.map(({ descriptor: { shard, epoch, segments } }) => {
+    const store = new ShardStore({
+      shard,
+      segments,
+      clusterId,
+      nextRequest: () => ids.nextRequest(),
+      nextObjectName: () => ids.nextObjectName(shard, epoch),
+      checksum: tools.checksum,
+      merge: mergeCells,
+      cache: parts.cache,
+      limits: settings.store,
+    });
+    return new Shard(shard, epoch, new ShardState(shard, store, host.hashOf, typeOf), host);
+  });
+  return { claimed, log, shards };
+}
+
+function replayAll(parts: OpeningParts, opened: Opened, resumed: (opened: Opened, replayed: ReplaySize) => void): void {
+  const { claimed, shards } = opened;
+  const targets = shards.map((shard, index) => ({
+    shard: shard.shard,
+    ranges: claimed.shards[index]?.descriptor.ranges ?? [],
+    replay: (entry: Parameters<Shard["replay"]>[0]) => shard.replay(entry),
+    refuse: (message: string) => shard.refuse(message),
+  }));
+  replay(parts.tools.recordCodec(claimed.cluster.clusterId), parts.client, targets, (size) => {
+    all(
+      shards,
+      (shard, done) => shard.resume(done),
+      () => resumed(opened, size),
+    );
+  });
+}
+
+/** Begins the same with each, and goes on when the last is done. */
+function all<Item>(items: readonly Item[], begin: (item: Item, done: () => void) => void, then: () => void): void {
+  let left = items.length;
+  for (const item of items) {
+    begin(item, () => {
+      if (--left === 0) then();
+    });
+  }
+}
