@@ -146,7 +146,7 @@ test("a command that fails alone is at fault", () => {
   const dispatcher = dispatcherWith();
   const batch = startOne(dispatcher, [runnable("a")], 0);
   assert.deepEqual(dispatcher.ended(batch.attempt, CUT, 1), [
-    { runnable: runnable("a"), verdict: { kind: "faulted", code: "function_crashed", message: "reset" } },
+    { runnable: runnable("a"), verdict: { kind: "faulted", code: "function_faulted", message: "reset" } },
   ]);
 });
 
@@ -216,4 +216,18 @@ test("an endpoint that says when to come back is not asked earlier", () => {
   assert.deepEqual(dispatcher.plan(2_999), []);
   assert.equal(dispatcher.wakeAtMs(), 3_000);
   assert.equal(dispatcher.plan(3_000).length, 1);
+});
+
+test("what is wrong with an answer is in the fault's message, whatever way the invocation ended", () => {
+  const ends: [InvocationEnd, string][] = [
+    [DONE, "the function ended its answer without a result for the entity"],
+    [{ kind: "timeout", message: "no answer within 30 s" }, "no answer within 30 s"],
+    [{ kind: "malformed", code: "answer_not_json", message: "at offset 3" }, "answer_not_json: at offset 3"],
+  ];
+  for (const [end, message] of ends) {
+    const dispatcher = dispatcherWith();
+    const batch = startOne(dispatcher, [runnable("a")], 0);
+    const verdict = { kind: "faulted", code: "function_faulted", message };
+    assert.deepEqual(dispatcher.ended(batch.attempt, end, 1), [{ runnable: runnable("a"), verdict }]);
+  }
 });

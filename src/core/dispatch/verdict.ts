@@ -35,21 +35,20 @@ export function verdictOf(attempt: Attempt, end: InvocationEnd, nowMs: number): 
   return isCertain ? fault : SUSPECTED;
 }
 
-/** The fault of a command that was alone in an invocation, in words for its caller. */
+/** The fault of a command that was alone in an invocation. Its caller gets one code, and what came back in the message. */
 function faultOf(end: Exclude<InvocationEnd, { kind: "unavailable" }>): Fault {
+  return { kind: "faulted", code: "function_faulted", message: messageOf(end) };
+}
+
+function messageOf(end: Exclude<InvocationEnd, { kind: "unavailable" }>): string {
   switch (end.kind) {
     case "complete":
-      return {
-        kind: "faulted",
-        code: "result_missing",
-        message: "the function ended its answer without a result for the entity",
-      };
+      return "the function ended its answer without a result for the entity";
     case "cut":
-      return { kind: "faulted", code: "function_crashed", message: end.message };
     case "timeout":
-      return { kind: "faulted", code: "function_timeout", message: end.message };
+      return end.message;
     case "malformed":
-      return { kind: "faulted", code: end.code, message: end.message };
+      return `${end.code}: ${end.message}`;
     default:
       return unreachable(end);
   }
