@@ -90,13 +90,35 @@ describe("the HTTP invoker", () => {
     assert.deepEqual(seen, [CONTENT_TYPE.protobuf, `${CONTENT_TYPE.protobufStream}, ${CONTENT_TYPE.protobuf}`, "i"]);
   });
 
-  it("takes a kept connection that is closed under it for nobody's fault, but only once", async () => {
-    const port = await rawServer((socket, count) => (count === 0 ? socket.write(head(ANSWER)) : socket.destroy()));
-    const invoke = invokerOf(port, { connectionsMax: 1 });
-    assert.equal((await invoke()).kind, "complete");
+  it("takes a kept connection that is closed under it for nobody's fault, but not twice in a row", async () => {
+    const asked = new Map<Socket, number>();
+    const port = await rawServer((socket) => {
+      const count = (asked.get(socket) ?? 0) + 1;
+      asked.set(socket, count);
+      if (count === 1) setTimeout(() => socket.write(head(ANSWER)), 20);
+      else socket.destroy();
+    });
+    const invoke = invokerOf(port, { connectionsMax: 2 });
+    const both = async () => (await Promise.all([invoke(), invoke()])).map(({ kind }) => kind).sort();
+    assert.deepEqual(await both(), ["complete", "complete"]);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    assert.deepEqual(await invoke().then(({ kind }) => kind), "unavailable");
-    assert.deepEqual(await invoke().then(({ kind }) => kind), "cut");
+    assert.deepEqual(await both(), ["cut", "unavailable"]);
+    assert.deepEqual(await both(), ["complete", "complete"]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(await both(), ["cut", "unavailable"]);
+  });
+
+  it("closes the connection of an answer that goes on behind its end", { timeout: 10_000 }, async () => {
+    const closed = new Promise<void>((resolve) => {
+      void rawServer((socket) => {
+        socket.once("close", () => resolve());
+        socket.write("HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n");
+        socket.write('{"end":0}\n');
+        const more = setInterval(() => socket.write("more\n"), 10);
+        socket.once("close", () => clearInterval(more));
+      }).then(async (port) => assert.equal((await invokerOf(port)(60_000)).kind, "complete"));
+    });
+    await closed;
   });
 
   it("waits for a connection until the deadline, and then blames nobody", async () => {

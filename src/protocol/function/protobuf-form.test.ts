@@ -222,6 +222,18 @@ describe("the protobuf form", () => {
     assert.equal(run("document", [answer(unknownField)]).results[0]?.outcomes[0]?.kind, "done");
   });
 
+  it("refuses an outcome of two kinds, and a field that reaches beyond its message", () => {
+    const answer = (entity: readonly number[]): Uint8Array =>
+      Uint8Array.from([0x0a, 4, ...bytesOf("7f.1"), 0x12, entity.length, ...entity]);
+    const twice = run("document", [answer([0x08, 1, 0x22, 4, 0x12, 0, 0x2a, 0])]);
+    const [first] = twice.results[0]?.outcomes ?? [];
+    assert.match(first?.kind === "faulted" ? first.message : "", /more than one kind/);
+    // The entity says 2 bytes, its state takes 3 more; what follows would make it whole again.
+    const beyond = Uint8Array.from([0x0a, 4, ...bytesOf("7f.1"), 0x12, 2, 0x12, 3, 0x31, 0x32, 0x33]);
+    const { end } = run("document", [beyond]);
+    assert.equal(end.kind === "malformed" && end.code, "answer_not_protobuf");
+  });
+
   it("does not depend on where a stream's chunks are cut, and gives what was complete of a cut one", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(stream.length), { maxLength: 9 }), fc.nat(stream.length - 1), (cuts, length) => {
