@@ -45,7 +45,7 @@ test("the golden segment of format 1 reads entry by entry", () => {
     const content = bytes.subarray(from, from + segment.blockLength(block));
     segment.checkBlock(block, content);
     const cursor = new BlockCursor();
-    cursor.reset(content);
+    cursor.reset(content, OBJECT);
     while (cursor.next()) {
       assert.ok(segment.mayHold(cursor.key, keyHash(cursor.key)));
       read.push({

@@ -56,13 +56,15 @@ export class BlockCursor {
   #reader = new ByteReader(NO_BYTES);
   #keyBuffer = new Uint8Array(256);
   #keyLength = 0;
+  #object = "";
   flags = 0;
   expiresAtMs = NEVER;
   value: Uint8Array = NO_BYTES;
 
-  /** Sets the cursor in front of the first entry. */
-  reset(block: Uint8Array): void {
+  /** Sets the cursor in front of the first entry of a block of `object`. */
+  reset(block: Uint8Array, object: string): void {
     this.#block = block;
+    this.#object = object;
     this.#reader = new ByteReader(block, BLOCK_HEADER_BYTES, block.length - CRC_BYTES);
     this.#keyLength = 0;
   }
@@ -93,10 +95,29 @@ export class BlockCursor {
     return this.#keyLength - other.#keyLength;
   }
 
-  /** False at the end. Throws `MalformedBytes` where the entries make no sense. */
+  /** False at the end. Throws `SegmentFault` where the entries make no sense, although the checksum was right. */
   next(): boolean {
+    if (this.#reader.remaining === 0) return false;
+    try {
+      this.#read();
+      return true;
+    } catch (error) {
+      if (error instanceof MalformedBytes) throw damaged(this.#object, error.message);
+      throw error;
+    }
+  }
+
+  /** Moves to the entry of that key; false where the block has none. */
+  find(key: Uint8Array): boolean {
+    while (this.next()) {
+      const order = this.compareKey(key);
+      if (order >= 0) return order === 0;
+    }
+    return false;
+  }
+
+  #read(): void {
     const reader = this.#reader;
-    if (reader.remaining === 0) return false;
     const shared = reader.varint();
     const rest = reader.varint();
     const length = shared + rest;
@@ -111,16 +132,6 @@ export class BlockCursor {
     this.expiresAtMs = (this.flags & EXPIRES) === 0 ? NEVER : reader.varint();
     this.value = (this.flags & TOMBSTONE) === 0 ? reader.block() : NO_BYTES;
     this.flags &= TOMBSTONE | PARTIAL;
-    return true;
-  }
-
-  /** Moves to the entry of that key; false where the block has none. */
-  find(key: Uint8Array): boolean {
-    while (this.next()) {
-      const order = this.compareKey(key);
-      if (order >= 0) return order === 0;
-    }
-    return false;
   }
 
   #growKey(length: number): void {

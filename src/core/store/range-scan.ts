@@ -64,11 +64,11 @@ export function scanPage(
   let bytes = 0;
   let last: Uint8Array | null = null;
   for (let visited = 0; ; visited++) {
-    const blocks = sources.flatMap((source) => (source.missing === null ? [] : [source.missing]));
-    if (blocks.length > 0 && (mayWait || last === null)) return { kind: "missing", blocks };
-    const isFull = items.length >= range.limit || bytes >= range.bytesMax || visited >= visitedMax || blocks.length > 0;
+    const isBlocked = sources.some((source) => source.missing !== null);
+    if (isBlocked && (mayWait || last === null)) return { kind: "missing", blocks: missingOf(sources) };
+    const isFull = items.length >= range.limit || bytes >= range.bytesMax || visited >= visitedMax || isBlocked;
     const key = firstKey(sources, direction);
-    if (key === null && blocks.length === 0) return { kind: "page", items, next: null };
+    if (key === null && !isBlocked) return { kind: "page", items, next: null };
     if (isFull && last !== null) return { kind: "page", items, next: direction < 0 ? last : successor(last) };
     if (key === null) throw new Error("a page ended before its first key");
     foldKey(sources, key, fold, nowMs);
@@ -78,6 +78,10 @@ export function scanPage(
     }
     last = key;
   }
+}
+
+function missingOf(sources: readonly VersionSource[]): readonly MissingBlock[] {
+  return sources.flatMap((source) => (source.missing === null ? [] : [source.missing]));
 }
 
 function firstKey(sources: readonly VersionSource[], direction: number): Uint8Array | null {
@@ -204,7 +208,7 @@ export class SegmentSource implements VersionSource {
         this.missing = { segment: this.#segment, block: this.#block };
         return;
       }
-      this.#entries = entriesOf(bytes);
+      this.#entries = entriesOf(bytes, this.#segment.reference.object);
       this.#at =
         isReverse === true
           ? this.#entries.findLastIndex((entry) => to === null || compareBytes(entry.key, to) < 0)
@@ -222,9 +226,9 @@ export class SegmentSource implements VersionSource {
   }
 }
 
-function entriesOf(block: Uint8Array): readonly Entry[] {
+function entriesOf(block: Uint8Array, object: string): readonly Entry[] {
   const cursor = new BlockCursor();
-  cursor.reset(block);
+  cursor.reset(block, object);
   const entries: Entry[] = [];
   while (cursor.next()) {
     entries.push({ key: cursor.key.slice(), flags: cursor.flags, expiresAtMs: cursor.expiresAtMs, value: cursor.value });

@@ -3,7 +3,6 @@
  * is not partial settles a key. What is not in memory is asked for, and a ticket waits. Each time something arrives its
  * question is put afresh, to what is there by then: so an answer always shows the newest writes and the current manifest.
  */
-import { MalformedBytes } from "../bytes/byte-reader.js";
 import { BlockCursor } from "./block.js";
 import { blockId } from "./block-cache.js";
 import { BlockReads } from "./block-reads.js";
@@ -13,7 +12,7 @@ import { keyHash } from "./key-hash.js";
 import type { OpenSegment } from "./open-segment.js";
 import { type MissingBlock, type ScanItem, type ScanRange, SegmentSource, scanPage, TableSource } from "./range-scan.js";
 import { type ReadAsk, ReadTicket } from "./read-ticket.js";
-import { damaged, SegmentFault, type SegmentProblem } from "./segment-format.js";
+import { SegmentFault, type SegmentProblem } from "./segment-format.js";
 import { overlapsRange } from "./segment-reference.js";
 import type { SegmentSet } from "./segment-set.js";
 import type { ObjectRead, StoreClock, StoreEffect } from "./store-io.js";
@@ -100,7 +99,7 @@ export class Reading {
       if ((flags & TOMBSTONE) !== 0 || isExpired(expiresAtMs, this.#clock.nowMs)) return null;
       return { value: table.valueAt(location), expiresAtMs };
     }
-    const found = this.#lookUp(key, hash, null);
+    const found = this.#lookUpSafely(key, hash);
     if (found === COLD) this.#statistics.misses += 1;
     return found;
   }
@@ -155,6 +154,17 @@ export class Reading {
     for (const ticket of [...this.#tickets.keys()]) this.cancel(ticket);
   }
 
+  /** Damage that shows only now is nothing to a reader but cold: its load will meet the problem. */
+  #lookUpSafely(key: Uint8Array, hash: number): StoredValue | null | typeof COLD {
+    try {
+      return this.#lookUp(key, hash, null);
+    } catch (error) {
+      if (!(error instanceof SegmentFault)) throw error;
+      this.fail(error.problem);
+      return COLD;
+    }
+  }
+
   #lookUp(key: Uint8Array, hash: number, ticket: ReadTicket | null): StoredValue | null | typeof COLD {
     const fold = this.#fold;
     const { nowMs } = this.#clock;
@@ -198,21 +208,17 @@ export class Reading {
         this.#statistics.filterNegatives += 1;
         continue;
       }
-      const outcome = this.#guarded(() => {
-        const block = segment.blockOf(key);
-        const bytes = this.#blockOf(segment, block, ticket);
-        if (bytes === null) {
-          this.#missing = { segment, block };
-          return "cold";
-        }
-        this.#cursor.reset(bytes);
-        if (!this.#cursor.find(key)) return "looked";
-        const { flags, expiresAtMs, value } = this.#cursor;
-        return this.#below.add(flags, expiresAtMs, value, this.#clock.nowMs) ? "settled" : "looked";
-      }, segment);
-      if (outcome === "cold") return "cold";
+      const block = segment.blockOf(key);
+      const bytes = this.#blockOf(segment, block, ticket);
+      if (bytes === null) {
+        this.#missing = { segment, block };
+        return "cold";
+      }
       looked = "looked";
-      if (outcome === "settled") break;
+      this.#cursor.reset(bytes, segment.reference.object);
+      if (!this.#cursor.find(key)) continue;
+      const { flags, expiresAtMs, value } = this.#cursor;
+      if (this.#below.add(flags, expiresAtMs, value, this.#clock.nowMs)) break;
     }
     return looked;
   }
@@ -221,29 +227,20 @@ export class Reading {
     return ticket?.block(blockId(segment.id, block)) ?? this.#options.cache.blocks.get(segment.id, block);
   }
 
-  /** Bytes that passed their checksum and make no sense are damage as well. Then it is as if a block were missing, for ever. */
-  #guarded<Result>(look: () => Result, segment: OpenSegment | null): Result | "cold" {
-    try {
-      return look();
-    } catch (error) {
-      if (error instanceof SegmentFault) this.#problem ??= error.problem;
-      else if (error instanceof MalformedBytes && segment !== null) {
-        this.#problem ??= damaged(segment.reference.object, error.message).problem;
-      } else throw error;
-      this.#missing = null;
-      return "cold";
-    }
-  }
-
   /** Answers a ticket from what is in memory now, or asks for what is missing and returns null. */
   #attempt(ticket: ReadTicket, effects: StoreEffect[]): Completion | null {
+    const { ask } = ticket;
+    try {
+      if (this.problem === null) {
+        return ask.kind === "load" ? this.#attemptLoad(ticket, ask, effects) : this.#attemptScan(ticket, ask.range, effects);
+      }
+    } catch (error) {
+      if (!(error instanceof SegmentFault)) throw error;
+      this.fail(error.problem);
+    }
     const { problem } = this;
-    if (problem !== null) return { kind: "problem", ticket: ticket.id, problem };
-    const completion =
-      ticket.ask.kind === "load"
-        ? this.#attemptLoad(ticket, ticket.ask, effects)
-        : this.#attemptScan(ticket, ticket.ask.range, effects);
-    return this.problem === null ? completion : { kind: "problem", ticket: ticket.id, problem: this.problem };
+    if (problem === null) throw new Error("a fault without a problem");
+    return { kind: "problem", ticket: ticket.id, problem };
   }
 
   #attemptLoad(
@@ -254,25 +251,23 @@ export class Reading {
     const value = this.#lookUp(ask.key, ask.hash, ticket);
     if (value !== COLD) return { kind: "value", ticket: ticket.id, value };
     const missing = this.#missing;
-    if (missing !== null) this.#blocks.request(missing, missing.block, missing.block + 1, ticket, effects);
+    if (missing === null) throw new Error("a cold key without a missing block");
+    this.#blocks.request(missing, missing.block, missing.block + 1, ticket, effects);
     return null;
   }
 
   #attemptScan(ticket: ReadTicket, range: ScanRange, effects: StoreEffect[]): Completion | null {
     const { limits } = this.#options;
     const blockOf = (segment: OpenSegment, block: number) => this.#blockOf(segment, block, ticket);
-    const outcome = this.#guarded(() => {
-      const { active, frozen } = this.#dirty;
-      const tables = frozen === null ? [active] : [active, frozen];
-      const segments = this.#segments.list.filter((segment) => overlapsRange(segment.reference, range.from, range.to));
-      const sources = [
-        ...tables.map((table) => new TableSource(table, range)),
-        ...segments.map((segment) => new SegmentSource(segment, range, blockOf)),
-      ];
-      const mayWait = ticket.pinnedBytes < limits.scanPinnedBytesMax;
-      return scanPage(range, sources, this.#fold, this.#clock.nowMs, limits.scanVisitedMax, mayWait);
-    }, null);
-    if (outcome === "cold") return null;
+    const { active, frozen } = this.#dirty;
+    const tables = frozen === null ? [active] : [active, frozen];
+    const segments = this.#segments.list.filter((segment) => overlapsRange(segment.reference, range.from, range.to));
+    const sources = [
+      ...tables.map((table) => new TableSource(table, range)),
+      ...segments.map((segment) => new SegmentSource(segment, range, blockOf)),
+    ];
+    const mayWait = ticket.pinnedBytes < limits.scanPinnedBytesMax;
+    const outcome = scanPage(range, sources, this.#fold, this.#clock.nowMs, limits.scanVisitedMax, mayWait);
     if (outcome.kind === "page") return { ...outcome, ticket: ticket.id };
     const readahead = ticket.nextReadahead();
     for (const missing of outcome.blocks) this.#requestAhead(missing, readahead, ticket, range, effects);

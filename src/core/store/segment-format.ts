@@ -13,6 +13,7 @@
 import { ByteReader, MalformedBytes } from "../bytes/byte-reader.js";
 import { ByteWriter } from "../bytes/byte-writer.js";
 import { equalBytes } from "../bytes/compare.js";
+import { encodeUtf8 } from "../bytes/utf8.js";
 import type { Checksum } from "./crc32.js";
 
 export const SEGMENT_FORMAT = 1;
@@ -139,9 +140,9 @@ function readFooterFields(reader: ByteReader, lengthBefore: number, identity: Se
   const keyId = reader.u8();
   if (codec !== CODEC_NONE || keyId !== KEY_ID_NONE) throw new MalformedBytes(`codec ${codec} and key ${keyId} are unknown`);
   const clusterId = reader.block();
-  const object = reader.text();
+  const object = reader.block();
   if (!equalBytes(clusterId, identity.clusterId)) throw new MalformedBytes("it belongs to another cluster");
-  if (object !== identity.object) throw new MalformedBytes(`it was written as ${object}`);
+  if (!equalBytes(object, encodeUtf8(identity.object))) throw new MalformedBytes("it was written under another name");
   const fields: FooterFields = {
     count: reader.varint(),
     tombstones: reader.varint(),

@@ -7,7 +7,6 @@
  * Of each key the newest version stays; partial ones are merged with what is below them. Tombstones, and versions that
  * have expired, are dropped at the bottom and hide what is older elsewhere.
  */
-import { MalformedBytes } from "../bytes/byte-reader.js";
 import { BlockCursor } from "./block.js";
 import type { Checksum } from "./crc32.js";
 import { OpenSegment } from "./open-segment.js";
@@ -166,12 +165,7 @@ class MergeInput {
   }
 
   advance(): void {
-    try {
-      this.isAtEntry = this.cursor.next();
-    } catch (error) {
-      if (error instanceof MalformedBytes) throw damaged(this.reference.object, error.message);
-      throw error;
-    }
+    this.isAtEntry = this.cursor.next();
     if (!this.isAtEntry && this.#nextBlock < this.#extentEnd) this.#enterBlock();
   }
 
@@ -181,7 +175,7 @@ class MergeInput {
     const block = this.#extent.subarray(from, from + segment.blockLength(this.#nextBlock));
     segment.checkBlock(this.#nextBlock, block);
     this.#nextBlock += 1;
-    this.cursor.reset(block);
+    this.cursor.reset(block, this.reference.object);
     this.advance();
     if (!this.isAtEntry) throw damaged(this.reference.object, `block ${this.#nextBlock - 1} has no entry`);
   }

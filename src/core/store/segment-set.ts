@@ -23,6 +23,7 @@ export class SegmentSet {
   #segments: readonly OpenSegment[] = [];
   #problem: SegmentProblem | null = null;
   #charged = 0;
+  #isAsked = false;
 
   constructor(options: StoreOptions, clock: StoreClock) {
     this.#options = options;
@@ -50,12 +51,14 @@ export class SegmentSet {
   }
 
   get wakeAtMs(): number {
+    if (!this.#isAsked) return Infinity;
     const waiting = (this.#opening ?? []).filter((each) => each.request === null && each.segment === null);
     return waiting.reduce((least, each) => Math.min(least, each.retryAtMs), Infinity);
   }
 
   /** Asks for what is to be read now. */
   open(effects: StoreEffect[]): void {
+    this.#isAsked = true;
     if (this.#opening === null || this.#problem !== null) return;
     for (const each of this.#opening) {
       if (each.request !== null || each.segment !== null || each.retryAtMs > this.#clock.nowMs) continue;

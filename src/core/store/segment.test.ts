@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ByteReader } from "../bytes/byte-reader.js";
+import { ByteReader, MalformedBytes } from "../bytes/byte-reader.js";
 import { ByteWriter } from "../bytes/byte-writer.js";
 import { compareBytes } from "../bytes/compare.js";
 import { encodeUtf8 } from "../bytes/utf8.js";
@@ -62,7 +62,7 @@ function readAll(written: Written): Entry[] {
   const entries: Entry[] = [];
   for (let block = 0; block < segment.blocks; block++) {
     const cursor = new BlockCursor();
-    cursor.reset(blockOf(written, segment, block));
+    cursor.reset(blockOf(written, segment, block), "s/1");
     while (cursor.next()) {
       const { flags, expiresAtMs } = cursor;
       entries.push({ key: cursor.key.slice(), flags, expiresAtMs, value: cursor.value.slice() });
@@ -107,13 +107,13 @@ test("what is written is read back, every key is found in the block that the ind
       for (const { key, value } of entries) {
         assert.ok(segment.mayHold(key, keyHash(key)));
         const cursor = new BlockCursor();
-        cursor.reset(blockOf(written, segment, segment.blockOf(key)));
+        cursor.reset(blockOf(written, segment, segment.blockOf(key)), "s/1");
         assert.ok(cursor.find(key));
         assert.deepEqual(cursor.value.slice(), value);
       }
       const isThere = entries.some((entry) => compareBytes(entry.key, other) === 0);
       const cursor = new BlockCursor();
-      cursor.reset(blockOf(written, segment, segment.blockOf(other)));
+      cursor.reset(blockOf(written, segment, segment.blockOf(other)), "s/1");
       assert.equal(cursor.find(other), isThere);
       if (!isThere && compareBytes(other, written.reference.lastKey) > 0) assert.ok(!segment.mayHold(other, keyHash(other)));
     }),
@@ -177,6 +177,44 @@ test("a newer format has its own code", () => {
   );
 });
 
+test("bytes with right checksums and no sense are damage, never another error and never an endless walk", () => {
+  const orFault = (work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof SegmentFault)) throw error;
+    }
+  };
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 6, maxLength: 200 }), (bytes) => {
+      orFault(() => {
+        const cursor = new BlockCursor();
+        cursor.reset(bytes, "s/1");
+        for (let entries = 0; cursor.next(); entries++) assert.ok(entries < 200);
+      });
+    }),
+    { numRuns: 2_000 },
+  );
+  const written = write(SAMPLE);
+  const { tailBytes } = written.reference;
+  const change = fc.tuple(fc.nat({ max: tailBytes - 5 }), fc.nat({ max: 255 }));
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 6 }), fc.uint8Array({ maxLength: 12 }), (changes, key) => {
+      const bytes = written.bytes.slice();
+      for (const [at, byte] of changes) bytes[bytes.length - tailBytes + at] = byte;
+      const checksum = crc32(bytes.subarray(bytes.length - tailBytes, bytes.length - 4));
+      new DataView(bytes.buffer).setUint32(bytes.length - 4, checksum, true);
+      orFault(() => {
+        const segment = open({ ...written, bytes, reference: { ...written.reference, checksum } });
+        segment.mayHold(key, keyHash(key));
+        segment.blockLength(segment.blockOf(key));
+      });
+      orFault(() => readAll({ ...written, bytes, reference: { ...written.reference, checksum } }));
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
 test("keys out of order are refused", () => {
   const writer = new SegmentWriter({ clusterId: CLUSTER, object: "s/1" }, 0, crc32);
   writer.add(encodeUtf8("b"), 0, 0, encodeUtf8("1"));
@@ -194,6 +232,18 @@ test("a reference survives its codec, and hostile bytes are refused", () => {
   for (let length = 0; length < bytes.length; length++) {
     assert.throws(() => decodeSegmentReference(new ByteReader(bytes.subarray(0, length))));
   }
+  fc.assert(
+    fc.property(fc.nat({ max: bytes.length - 1 }), fc.nat({ max: 255 }), (at, byte) => {
+      const changed = bytes.slice();
+      changed[at] = byte;
+      try {
+        decodeSegmentReference(new ByteReader(changed));
+      } catch (error) {
+        assert.ok(error instanceof MalformedBytes, String(error));
+      }
+    }),
+    { numRuns: 1_000 },
+  );
   const newer = bytes.slice();
   newer[0] = 2;
   assert.throws(() => decodeSegmentReference(new ByteReader(newer)), /format 2/);
