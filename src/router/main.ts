@@ -1,8 +1,8 @@
 /**
  * The composition root: makes a router of its parts. The only module that names adapters.
  *
- * Order of a start: data lock, storage, what is registered, the core (claim, replay), then the ingress: it answers
- * `starting` until all shards are open. Order of a stop: the ingress takes nothing new and finishes what it has; the core
+ * Order of a start: data lock, storage, what is registered, the HTTP servers (they answer `starting` until all shards are
+ * open), the core (claim, replay). Order of a stop: the ingress takes nothing new and finishes what it has; the core
  * drains, flushes, releases its shards and seals its log; storage closes; the lock goes last.
  */
 import { crc32 } from "node:zlib";
@@ -24,13 +24,17 @@ import type { Settings } from "./config/settings.js";
 import { coreSettings } from "./core-settings.js";
 import { CoreRunner, type RunnerEnd, type RunnerLog } from "./driver/core-runner.js";
 import { MergeThread } from "./driver/merge-thread.js";
-import { HttpIngress } from "./ingress/http-ingress.js";
+import { openHttpServers } from "./http-servers.js";
 import { RequestBudget } from "./ingress/request-budget.js";
+import { RouterMetrics } from "./metrics/router-metrics.js";
 import { Registration } from "./registration.js";
+import { RouterObserver } from "./router-observer.js";
 import { systemClock, systemEntropy } from "./system-clock.js";
+import { makeTracing } from "./tracing/tracing.js";
 
 export interface RunningRouter {
   readonly ingressUrl: string;
+  readonly adminUrl: string;
   readonly registration: Registration;
   readonly runner: CoreRunner;
   /** An orderly stop; again, or after the grace period: at once. Nothing accepted is lost either way. */
@@ -60,6 +64,13 @@ async function startOn(storage: Storage, settings: Settings, log: RunnerLog): Pr
     changed: (deployments) => runner.deploy(deployments, registration.placements()),
     log,
   });
+  const budget = new RequestBudget(settings.ingress.limits.bodyBytesTotalMax);
+  const tracing = makeTracing();
+  const metrics = new RouterMetrics({
+    core: () => runner.snapshot(),
+    openRequests: () => servers.openRequests,
+    heldBodyBytes: () => budget.bytes,
+  });
   const runner = new CoreRunner({
     settings: coreSettings(settings, storage.journal.recordBytesMax),
     tools: { documentCodec, recordCodec, checksum: (bytes, seed) => crc32(bytes, seed) },
@@ -72,25 +83,22 @@ async function startOn(storage: Storage, settings: Settings, log: RunnerLog): Pr
       invokerOf: (deployment) => registration.invokerOf(deployment),
     },
     entropy: systemEntropy,
-    observer: null,
+    observer: new RouterObserver(metrics, tracing, systemClock),
     log,
   });
-  await registration.open();
-  runner.start();
-  const ingress = new HttpIngress({
-    core: runner,
-    types: registration,
-    limits: settings.ingress.limits,
-    authenticator: null,
-    cors: null,
-    keepHeaders: settings.ingress.keepHeaders,
-    budget: new RequestBudget(settings.ingress.limits.bodyBytesTotalMax),
-    observer: null,
-  });
-  const address = await ingress.listen(settings.listen.ingress);
-  const ended = runner.ended.then(async (end) => {
-    await ingress.stop(0);
+  const close = async (): Promise<void> => {
+    metrics.stop();
     await registration.close();
+  };
+  await registration.open();
+  const servers = await openHttpServers(settings, { runner, registration, budget, metrics, tracing }).catch(async (error) => {
+    await close();
+    throw error;
+  });
+  runner.start();
+  const ended = runner.ended.then(async (end) => {
+    await servers.close();
+    await close();
     await storage.close();
     return end;
   });
@@ -99,12 +107,13 @@ async function startOn(storage: Storage, settings: Settings, log: RunnerLog): Pr
     if (isStopping) runner.abandon();
     isStopping = true;
     const cancel = systemClock.after(settings.stopGraceMs, () => runner.abandon());
-    await ingress.stop(settings.stopGraceMs);
+    await servers.stopIngress(settings.stopGraceMs);
     runner.stop();
     await ended;
     cancel();
   };
-  return { ingressUrl: `http://${address.host}:${address.port}`, registration, runner, stop, ended };
+  const { ingressUrl, adminUrl } = servers;
+  return { ingressUrl, adminUrl, registration, runner, stop, ended };
 }
 
 interface Storage {

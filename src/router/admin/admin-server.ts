@@ -81,6 +81,7 @@ export class AdminServer implements ExchangeHost {
       isAdmin: true,
       observer: null,
       tracing: makeTracing(),
+      feeds: new Set(),
     };
     this.#server = new BoundedServer(options.limits.connectionsMax, (request, response) => this.#serve(request, response));
   }
@@ -89,8 +90,10 @@ export class AdminServer implements ExchangeHost {
     return this.#server.listen(address);
   }
 
-  stop(graceMs: number): Promise<void> {
-    return this.#server.stop(graceMs);
+  async stop(graceMs: number): Promise<void> {
+    const stopped = this.#server.stop(graceMs);
+    for (const feed of [...this.#routes.feeds]) feed.stop();
+    await stopped;
   }
 
   isStopping(): boolean {

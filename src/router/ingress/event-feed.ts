@@ -16,24 +16,35 @@ import { FEED_BUFFER_BYTES_MAX, FEED_HEARTBEAT_MS, FEED_PAGE } from "./ingress-l
 
 const HEADERS = ["content-type", "text/event-stream", "cache-control", "no-cache, no-transform", "x-accel-buffering", "no"];
 
+/** What a feed needs of its server. */
+export interface FeedContext {
+  readonly core: CoreLink;
+  readonly isAdmin: boolean;
+  /** The feeds that are open: a stop ends them, since they would not end by themselves. */
+  readonly feeds: Set<EventFeed>;
+}
+
 export class EventFeed implements ExchangeListener {
   readonly #exchange: Exchange;
   readonly #core: CoreLink;
   readonly #of: EntityAddress;
   readonly #isAdmin: boolean;
+  readonly #feeds: Set<EventFeed>;
   #after: number;
   #phase: "opening" | "paging" | "following" | "closed" = "opening";
   #heartbeat: NodeJS.Timeout | null = null;
 
-  constructor(exchange: Exchange, core: CoreLink, of: EntityAddress, after: number, isAdmin: boolean) {
+  constructor(context: FeedContext, exchange: Exchange, of: EntityAddress, after: number) {
     this.#exchange = exchange;
-    this.#core = core;
+    this.#core = context.core;
+    this.#isAdmin = context.isAdmin;
+    this.#feeds = context.feeds;
     this.#of = of;
     this.#after = after;
-    this.#isAdmin = isAdmin;
   }
 
   start(): void {
+    this.#feeds.add(this);
     this.#exchange.response.on("close", () => this.#close());
     this.#askPage();
   }
@@ -60,6 +71,15 @@ export class EventFeed implements ExchangeListener {
     if (this.#phase === "closed") return;
     this.#write(events);
     if (ended !== null) this.#end(ended);
+  }
+
+  /** The server stops: the reader comes back to another one, or to this one later. */
+  stop(): void {
+    if (this.#phase === "closed") return;
+    this.#exchange.leave();
+    if (this.#phase === "opening")
+      this.#exchange.refuse({ code: "stopping", detail: "the router is stopping", retryAfterMs: 1_000 });
+    else this.#end("stopping");
   }
 
   left(): void {
@@ -122,6 +142,7 @@ export class EventFeed implements ExchangeListener {
 
   #close(): void {
     this.#phase = "closed";
+    this.#feeds.delete(this);
     if (this.#heartbeat !== null) clearInterval(this.#heartbeat);
     this.#heartbeat = null;
   }

@@ -62,6 +62,12 @@ export class Exchange {
     this.#asked = NOT_ASKED;
   }
 
+  /** Nobody waits any more for what `ask` opened. */
+  leave(): void {
+    if (this.#asked !== NOT_ASKED) this.#host.core.leave(this.#asked);
+    this.#asked = NOT_ASKED;
+  }
+
   /** Hands the whole body to `then`, which may refuse it; or refuses the request before. */
   readBody(then: (body: Buffer) => Refusal | null): void {
     const { request } = this;
@@ -193,10 +199,9 @@ export class Exchange {
 
   #closed(): void {
     if (this.#asked !== NOT_ASKED) {
-      this.#host.core.leave(this.#asked);
+      this.leave();
       this.#listener?.left();
     }
-    this.#asked = NOT_ASKED;
     if (!this.#isOver) this.#over(CLIENT_LEFT);
   }
 }

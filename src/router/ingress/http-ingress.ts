@@ -56,7 +56,8 @@ export class HttpIngress implements ExchangeHost {
     const { core, types, keepHeaders, observer } = options;
     const { deadlineMs } = options.limits;
     const tracing = options.tracing ?? makeTracing();
-    this.#routes = { core, types, ids: new CommandIds(), deadlineMs, keepHeaders, isAdmin: false, observer, tracing };
+    const ids = new CommandIds();
+    this.#routes = { core, types, ids, deadlineMs, keepHeaders, isAdmin: false, observer, tracing, feeds: new Set() };
     this.#server = new BoundedServer(options.limits.connectionsMax, (request, response) => this.#serve(request, response));
   }
 
@@ -71,7 +72,9 @@ export class HttpIngress implements ExchangeHost {
 
   /** Takes nothing new, finishes what it has, then closes. */
   async stop(graceMs: number): Promise<void> {
-    await this.#server.stop(graceMs);
+    const stopped = this.#server.stop(graceMs);
+    for (const feed of [...this.#routes.feeds]) feed.stop();
+    await stopped;
     this.#unread.stop();
   }
 

@@ -43,7 +43,14 @@ export function functionRefusal(code: string, message: string, details: Uint8Arr
   const isInput = code === INVALID_INPUT;
   const status = isInput ? 422 : 409;
   const title = isInput ? "The input does not fit" : "Refused by the function";
-  const head = JSON.stringify({ type: errorLink("refused"), title, status, detail: message, code, retryable: false });
+  const head = JSON.stringify({
+    type: errorLink(isInput ? INVALID_INPUT : "refused"),
+    title,
+    status,
+    detail: message,
+    code,
+    retryable: false,
+  });
   if (details.length === 0) return { status, body: head };
   const text = Buffer.from(details.buffer, details.byteOffset, details.byteLength).toString();
   return { status, body: `${head.slice(0, -1)},"${isInput ? "errors" : "details"}":${text}}` };

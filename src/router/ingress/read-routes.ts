@@ -50,7 +50,7 @@ export function serveEvents(context: RouteContext, exchange: Exchange, type: Ent
   }
   const of = address(target);
   if (isLive) {
-    new EventFeed(exchange, context.core, of, after, context.isAdmin).start();
+    new EventFeed(context, exchange, of, after).start();
     return null;
   }
   const request = exchange.ask(new AnswerReply(exchange, of));

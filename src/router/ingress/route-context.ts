@@ -3,6 +3,7 @@ import type { Tracing } from "../tracing/tracing.js";
 import type { AnswerObserver } from "./answer-reply.js";
 import type { CommandIds } from "./command-id.js";
 import type { CoreLink } from "./core-link.js";
+import type { EventFeed } from "./event-feed.js";
 import type { Exchange } from "./exchange.js";
 import type { Refusal } from "./problem-document.js";
 import type { TypeCatalog } from "./type-catalog.js";
@@ -18,6 +19,7 @@ export interface RouteContext {
   readonly isAdmin: boolean;
   readonly observer: AnswerObserver | null;
   readonly tracing: Tracing;
+  readonly feeds: Set<EventFeed>;
 }
 
 export function methodRefusal(exchange: Exchange, allow: string): Refusal {

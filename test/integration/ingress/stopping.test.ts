@@ -31,6 +31,18 @@ describe("an ingress that stops", () => {
     });
   });
 
+  it("ends live feeds, which would not end by themselves, and says why", async () => {
+    await withIngress({}, async ({ ingress, core, url }) => {
+      core.behaviour = () => ({ kind: "events", version: 0, events: [], next: null });
+      const feed = await fetch(`${url}/shop/cart/c1/$events`, { headers: { accept: "text/event-stream" } });
+      while (core.inputs.length < 2) await turn();
+      const stopped = ingress.stop(60_000);
+      assert.match(await feed.text(), /event: holdfast-end\ndata: \{"reason":"stopping"\}/);
+      await stopped;
+      assert.equal(core.left.length, 1);
+    });
+  });
+
   it("cuts off who is left after the grace period", async () => {
     await withIngress({}, async ({ ingress, core, url }) => {
       core.behaviour = () => null;
