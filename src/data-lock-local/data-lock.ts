@@ -5,12 +5,13 @@
  * Node has no flock(2), but the lock belongs to the open file, not to the process that asked for it: the `flock` program
  * (util-linux, busybox) locks our descriptor, which it inherits as its descriptor 3, and ends; the lock stays until the
  * last copy of the descriptor is closed. Node opens files close-on-exec, so no child of ours keeps one.
- * Where there is no such program, `lockByPidFile` does what can be done with a file alone.
+ * Where there is no such program, `lockByPidFile` does what can be done with a file alone. Each form also looks at what
+ * the other one leaves, because two processes may find different programs.
  */
 import { spawn } from "node:child_process";
-import fs from "node:fs/promises";
+import fs from "node:fs";
 import { StorageProblem } from "../ports/storage-problem.js";
-import { describeHolder, lockByPidFile, ownHolderLine } from "./pid-file-lock.js";
+import { isHolderAlive, lockByPidFile, lockedBy, ownHolderLine, readHolderLine } from "./pid-file-lock.js";
 
 export interface DataLock {
   /** `flock`: kept by the kernel. `pidFile`: there is a short moment at a take-over in which two processes may win. */
@@ -18,45 +19,69 @@ export interface DataLock {
   release(): Promise<void>;
 }
 
-/** Throws StorageProblem: `data_locked` names the holder, `data_unreadable`. `flockProgram` is null to do without. */
+/**
+ * Makes the folder if it is not there. Throws StorageProblem: `data_locked` names the holder; `data_unreadable`;
+ * `disk_failed` when the file system has no locks. `flockProgram` is null to do without.
+ */
 export async function lockDataFolder(root: string, flockProgram: string | null = "flock"): Promise<DataLock> {
   const path = `${root}/lock`;
-  let handle: fs.FileHandle;
+  // A bare descriptor: a FileHandle would be closed, and the lock lost, when nobody refers to it any more.
+  const descriptor = openLockFile(root, path);
   try {
-    await fs.mkdir(root, { recursive: true, mode: 0o700 });
-    handle = await fs.open(path, "a+", 0o600);
-  } catch (error) {
-    throw new StorageProblem("data_unreadable", path, `${path}: cannot be opened (${(error as Error).message}).`);
-  }
-  try {
-    const outcome = flockProgram === null ? "noProgram" : await flock(flockProgram, handle.fd);
-    if (outcome === "held") throw await lockedBy(root, handle);
-    if (outcome === "noProgram") {
-      const release = await lockByPidFile(root);
-      await handle.close();
-      return { by: "pidFile", release };
+    const outcome = flockProgram === null ? { kind: "noProgram" as const } : await flock(flockProgram, descriptor);
+    switch (outcome.kind) {
+      case "held":
+        throw lockedBy(root, await readHolderLine(path));
+      case "failed":
+        throw new StorageProblem("disk_failed", path, `${path}: cannot be locked (${outcome.message}).`);
+      case "noProgram": {
+        const line = await readHolderLine(path);
+        if (line !== null && (await isHolderAlive(line))) throw lockedBy(root, line);
+        const release = await lockByPidFile(root);
+        fs.closeSync(descriptor);
+        return { by: "pidFile", release };
+      }
+      case "locked": {
+        const line = await readHolderLine(`${root}/lock.pid`);
+        if (line !== null && (await isHolderAlive(line))) throw lockedBy(root, line);
+        fs.ftruncateSync(descriptor, 0);
+        fs.writeSync(descriptor, await ownHolderLine());
+        return { by: "flock", release: () => release(descriptor) };
+      }
     }
-    await handle.truncate(0);
-    await handle.write(await ownHolderLine());
-    return { by: "flock", release: () => handle.close() };
   } catch (error) {
-    await handle.close().catch(() => undefined);
+    fs.closeSync(descriptor);
     throw error;
   }
 }
 
-function flock(program: string, descriptor: number): Promise<"locked" | "held" | "noProgram"> {
+function openLockFile(root: string, path: string): number {
+  try {
+    fs.mkdirSync(root, { recursive: true, mode: 0o700 });
+    return fs.openSync(path, "a+", 0o600);
+  } catch (error) {
+    throw new StorageProblem("data_unreadable", path, `${path}: cannot be opened (${(error as Error).message}).`);
+  }
+}
+
+type FlockOutcome = { readonly kind: "locked" | "held" | "noProgram" } | { readonly kind: "failed"; readonly message: string };
+
+function flock(program: string, descriptor: number): Promise<FlockOutcome> {
   return new Promise((resolve) => {
     const child = spawn(program, ["-n", "-x", "3"], { stdio: ["ignore", "ignore", "ignore", descriptor] });
-    child.on("error", () => resolve("noProgram"));
-    // 1 says that somebody else has the lock; anything else, that this program (or file system) cannot do it.
-    child.on("exit", (code) => resolve(code === 0 ? "locked" : code === 1 ? "held" : "noProgram"));
+    child.on("error", (error: NodeJS.ErrnoException) => {
+      resolve(error.code === "ENOENT" ? { kind: "noProgram" } : { kind: "failed", message: error.message });
+    });
+    // 1 says that somebody else has the lock; anything else, that this file system cannot do it.
+    child.on("exit", (code, signal) => {
+      if (code === 0) resolve({ kind: "locked" });
+      else if (code === 1) resolve({ kind: "held" });
+      else resolve({ kind: "failed", message: `${program} ended with ${code ?? signal}` });
+    });
   });
 }
 
-async function lockedBy(root: string, handle: fs.FileHandle): Promise<StorageProblem> {
-  const line = await handle
-    .read(Buffer.alloc(200), 0, 200, 0)
-    .then(({ bytesRead, buffer }) => buffer.toString("latin1", 0, bytesRead));
-  return new StorageProblem("data_locked", root, `The data folder ${root} is in use by ${describeHolder(line)}.`);
+async function release(descriptor: number): Promise<void> {
+  fs.ftruncateSync(descriptor, 0); // nobody should take this process for the holder while it lives on
+  fs.closeSync(descriptor);
 }

@@ -27,14 +27,12 @@ export async function lockByPidFile(root: string): Promise<() => Promise<void>> 
       );
       if (isMade) {
         await delay(SETTLE_MS);
-        if ((await readLine(path)) === own) return () => release(path, own);
+        if ((await readHolderLine(path)) === own) return () => release(path, own);
         continue;
       }
-      const holder = await readLine(path);
+      const holder = await readHolderLine(path);
       if (holder === null) continue;
-      if (await isAlive(holder)) {
-        throw new StorageProblem("data_locked", root, `The data folder ${root} is in use by ${describeHolder(holder)}.`);
-      }
+      if (await isHolderAlive(holder)) throw lockedBy(root, holder);
       await removeStale(path, holder);
     }
     throw new StorageProblem("data_locked", root, `The data folder ${root} is being taken by several processes at once.`);
@@ -48,12 +46,13 @@ export async function ownHolderLine(): Promise<string> {
   return `${process.pid} ${await startOf(process.pid)}\n`;
 }
 
-export function describeHolder(line: string): string {
-  const pid = Number.parseInt(line, 10);
-  return Number.isNaN(pid) ? "another process" : `the process with id ${pid}`;
+export function lockedBy(root: string, line: string | null): StorageProblem {
+  const pid = Number.parseInt(line ?? "", 10);
+  const holder = Number.isNaN(pid) ? "another process" : `the process with id ${pid}`;
+  return new StorageProblem("data_locked", root, `The data folder ${root} is in use by ${holder}.`);
 }
 
-async function isAlive(line: string): Promise<boolean> {
+export async function isHolderAlive(line: string): Promise<boolean> {
   const pid = Number.parseInt(line, 10);
   if (Number.isNaN(pid)) return false;
   const start = await startOf(pid);
@@ -79,14 +78,15 @@ async function removeStale(path: string, holder: string): Promise<void> {
   );
   if (!isMoved) return;
   // Somebody took over in between: give it back, unless a third one is there already.
-  if ((await readLine(aside)) !== holder) await fs.link(aside, path).catch(() => undefined);
+  if ((await readHolderLine(aside)) !== holder) await fs.link(aside, path).catch(() => undefined);
   await fs.rm(aside, { force: true });
 }
 
 async function release(path: string, own: string): Promise<void> {
-  if ((await readLine(path)) === own) await fs.rm(path, { force: true });
+  if ((await readHolderLine(path)) === own) await fs.rm(path, { force: true });
 }
 
-function readLine(path: string): Promise<string | null> {
+/** Null where there is no such file. */
+export function readHolderLine(path: string): Promise<string | null> {
   return fs.readFile(path, "latin1").catch(() => null);
 }

@@ -42,6 +42,8 @@ export class LocalJournal implements JournalPort {
 
   /** Makes the folders and proves that they can be read and written. Throws StorageProblem. */
   static async open(options: LocalJournalOptions): Promise<LocalJournal> {
+    const { fileBytesMax = FILE_BYTES_MAX } = options;
+    if (!(fileBytesMax >= 4096 && fileBytesMax <= 2 ** 30)) throw new RangeError(`files of ${fileBytesMax} bytes`);
     const logsPath = `${options.root}/logs`;
     const probe = `${logsPath}/~probe`;
     try {

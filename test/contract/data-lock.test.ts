@@ -56,6 +56,26 @@ for (const by of ["flock", "pidFile"] as const) {
   });
 }
 
+test("each form of the lock sees the other's living holder, and not one that has released", async () => {
+  const folder = await temporaryFolder();
+  for (const [first, second] of [
+    ["flock", null],
+    [null, "flock"],
+  ] as const) {
+    const lock = await lockDataFolder(folder.path, first);
+    await assert.rejects(lockDataFolder(folder.path, second), { code: "data_locked" });
+    await lock.release();
+    await (await lockDataFolder(folder.path, second)).release();
+  }
+  await folder.remove();
+});
+
+test("a flock that fails is no reason to go on without one", async () => {
+  const folder = await temporaryFolder();
+  await assert.rejects(lockDataFolder(folder.path, folder.path), { code: "disk_failed" }, "a folder is no program");
+  await folder.remove();
+});
+
 test("a data folder that cannot be written is refused with what to do", { skip: process.getuid?.() === 0 }, async () => {
   const folder = await temporaryFolder();
   await chmod(folder.path, 0o500);
