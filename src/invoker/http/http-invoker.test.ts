@@ -121,12 +121,17 @@ describe("the HTTP invoker", () => {
     await closed;
   });
 
-  it("waits for a connection until the deadline, and then blames nobody", async () => {
-    const port = await rawServer(() => undefined);
+  it("waits for a connection until the deadline, then blames nobody and never sends the request", async () => {
+    let asked = 0;
+    const port = await rawServer((socket) => {
+      asked++;
+      setTimeout(() => socket.write(head(ANSWER)), 200);
+    });
     const invoke = invokerOf(port, { connectionsMax: 1 });
-    const [first, second] = await Promise.all([invoke(150), invoke(100)]);
-    assert.equal(first?.kind, "timeout");
-    assert.equal(second?.kind, "unavailable");
+    const [first, second] = await Promise.all([invoke(), invoke(80)]);
+    assert.deepEqual([first?.kind, second?.kind], ["complete", "unavailable"]);
+    assert.equal((await invoke()).kind, "complete");
+    assert.equal(asked, 2);
   });
 
   it("refuses what is no HTTP", async () => {
