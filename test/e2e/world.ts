@@ -1,0 +1,167 @@
+/** A data folder, the functions and a router, each a process of its own, and requests to it. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type IncomingHttpHeaders, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Child, startEntry } from "./child.js";
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** The code of a problem document; null otherwise. */
+  readonly code: string | null;
+}
+
+export interface WorldOptions {
+  /** Lines of settings that come on top; `functions` are set here. */
+  readonly settings?: string;
+  /** Where the data lies, if not in the world's own folder. */
+  readonly dataPath?: string;
+}
+
+export class World {
+  readonly folder: string;
+  readonly dataPath: string;
+  readonly functionsUrl: string;
+  readonly #settings: string;
+  #functions: Child;
+  #router: Child | null = null;
+  #url = "";
+
+  private constructor(folder: string, functions: Child, functionsUrl: string, options: WorldOptions) {
+    this.folder = folder;
+    this.dataPath = options.dataPath ?? join(folder, "data");
+    this.#functions = functions;
+    this.functionsUrl = functionsUrl;
+    this.#settings = options.settings ?? "";
+  }
+
+  /** Functions run, no router does. */
+  static async make(options: WorldOptions = {}): Promise<World> {
+    const folder = await mkdtemp(join(tmpdir(), "holdfast-e2e-"));
+    const functions = startEntry("function-entry");
+    const url = (await functions.said(/functions on (\S+)/))[1] ?? "";
+    return new World(folder, functions, url, options);
+  }
+
+  static async started(options: WorldOptions = {}): Promise<World> {
+    const world = await World.make(options);
+    await world.start();
+    return world;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get router(): Child {
+    assert.ok(this.#router);
+    return this.#router;
+  }
+
+  /** Waits until the router serves, and its functions are known. */
+  async start(settings = this.#settings): Promise<void> {
+    this.#router = await this.launch(settings);
+    this.#url = (await this.#router.said(/ready (\S+)/))[1] ?? "";
+    if (!this.#functions.hasExited) await this.servesFunctions();
+  }
+
+  /** A router process on the data, whatever comes of it. */
+  async launch(settings = this.#settings): Promise<Child> {
+    const path = join(this.folder, `settings-${Math.random().toString(36).slice(2)}.yaml`);
+    const lines = [
+      "listen: { ingress: '127.0.0.1:0', admin: '127.0.0.1:0' }",
+      `journal: { kind: local, path: ${this.dataPath} }`,
+      "functions:",
+      `  - { url: '${this.functionsUrl}/good' }`,
+      `  - { url: '${this.functionsUrl}/odd', timeout: 300ms, batch: { entitiesMax: 1, commandsMax: 1 } }`,
+      settings,
+    ];
+    await writeFile(path, lines.join("\n"));
+    return startEntry("router-entry", path);
+  }
+
+  /** A router that must not come up: what it says, and that it says so with exit code 1. */
+  async refusedStart(settings = this.#settings): Promise<string> {
+    const child = await this.launch(settings);
+    const { code } = await child.exited;
+    assert.equal(code, 1, child.errors);
+    assert.doesNotMatch(child.output, /ready/);
+    return child.errors;
+  }
+
+  servesFunctions(): Promise<void> {
+    return until(async () => {
+      const [counter, odd] = await Promise.all([this.post("/e2e/none/x/x", ""), this.post("/e2e/odd/ready/answer", "{}")]);
+      return counter.text.includes("e2e/counter") && odd.status === 200;
+    });
+  }
+
+  async stopFunctions(): Promise<void> {
+    await this.#functions.kill();
+  }
+
+  async startFunctions(): Promise<void> {
+    this.#functions = startEntry("function-entry", new URL(this.functionsUrl).port);
+    await this.#functions.said(/functions on/);
+  }
+
+  async killAndRestart(): Promise<void> {
+    await this.router.kill();
+    await this.start();
+  }
+
+  async end(): Promise<void> {
+    await this.#router?.kill();
+    await this.#functions.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  post(path: string, body: string | Buffer, headers: Readonly<Record<string, string>> = {}): Promise<Reply> {
+    return this.ask("POST", path, body, { "content-type": "application/json", ...headers });
+  }
+
+  get(path: string): Promise<Reply> {
+    return this.ask("GET", path, "", {});
+  }
+
+  /** The path goes out as it is: nothing is normalised on the way. Rejects when the connection fails. */
+  ask(method: string, path: string, body: string | Buffer, headers: Readonly<Record<string, string>>): Promise<Reply> {
+    const { hostname, port } = new URL(this.#url);
+    return new Promise((resolve, reject) => {
+      const sent = request({ method, hostname, port, path, headers }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", reject);
+        response.on("end", () => {
+          const text = Buffer.concat(chunks).toString();
+          const { statusCode: status = 0, headers } = response;
+          const isProblem = headers["content-type"]?.startsWith("application/problem+json") === true;
+          resolve({ status, headers, text, code: isProblem ? (JSON.parse(text) as { code: string }).code : null });
+        });
+      });
+      sent.on("error", reject);
+      sent.end(body);
+    });
+  }
+
+  async add(id: string, key?: string): Promise<Reply> {
+    return this.post(`/e2e/counter/${id}/add`, '{"by":1}', key === undefined ? {} : { "idempotency-key": key });
+  }
+
+  async total(id: string): Promise<number> {
+    const { text } = await this.get(`/e2e/counter/${id}`);
+    return (JSON.parse(text) as { state: { count: number } | null }).state?.count ?? 0;
+  }
+}
+
+/** Polls a condition; rejects after ten seconds. */
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.fail("it has not come true within 10 s");
+}
