@@ -24,7 +24,7 @@ import { type Opened, openShards } from "./ownership/opening.js";
 import type { ReplaySize } from "./ownership/replay.js";
 import { Upkeep } from "./ownership/upkeep.js";
 import { Requests } from "./requests.js";
-import type { Shard } from "./shard/shard.js";
+import type { Shard, ShardQueues } from "./shard/shard.js";
 import type { ShardHost } from "./shard/shard-host.js";
 import { CacheBudget } from "./store/cache-budget.js";
 import type { ShardStore } from "./store/shard-store.js";
@@ -135,6 +135,7 @@ export class RouterCore {
       flushing: this.#upkeep?.flushing ?? 0,
       gateHeld: this.#gate.held,
       slots: shards.reduce((sum, shard) => sum + shard.slotCount, 0),
+      queues: shards.map((shard) => shard.queues),
       outbox: shards.reduce((sum, shard) => sum + shard.state.outbox.size, 0),
       deadLetters: shards.reduce((sum, shard) => sum + shard.deadLettersMade, 0),
       refusedShards: shards.flatMap(({ shard, refusal }) => (refusal === null ? [] : [{ shard, message: refusal }])),
@@ -375,6 +376,7 @@ export interface CoreSnapshot {
   readonly outbox: number;
   /** Commands that became dead letters in this incarnation. */
   readonly deadLetters: number;
+  readonly queues: readonly ShardQueues[];
   /** Shards that serve nobody, and why. */
   readonly refusedShards: readonly { readonly shard: number; readonly message: string }[];
   readonly memory: MemoryBudget;

@@ -92,6 +92,11 @@ export class Messages {
     if (sourceShard !== targetShard) this.#context.host.acknowledge({ sourceShard, targetShard, number });
   }
 
+  /** Of any one source: messages received and not consumed. */
+  get receivedMost(): number {
+    return Math.max(0, ...[...this.#receivedBySource.values()].map((received) => received.size));
+  }
+
   forget(sourceShard: number, number: number): void {
     this.#receivedBySource.get(sourceShard)?.delete(number);
   }

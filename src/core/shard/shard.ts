@@ -33,6 +33,23 @@ import { Timers } from "./timers.js";
 const RESUME_PAGE = 2_000;
 const RESUME_PAGE_BYTES = 16 << 20;
 
+export interface ShardQueues {
+  /** In mailboxes and in invocations; the fullest mailbox; entities that something is going on with. */
+  readonly commands: number;
+  readonly mailboxLongest: number;
+  readonly unrest: number;
+  readonly outbox: number;
+  readonly inbox: number;
+  /** In the window of those that are due next. */
+  readonly timers: number;
+  /** Of any one source: numbers consumed above the first that is not. */
+  readonly marksAbove: number;
+  /** Of any one source: messages received and not consumed. */
+  readonly received: number;
+  /** Reads that wait for the store. */
+  readonly reads: number;
+}
+
 export class Shard {
   readonly state: ShardState;
   readonly #context: ShardContext;
@@ -258,6 +275,30 @@ export class Shard {
 
   get slotCount(): number {
     return this.#context.slotByKey.size;
+  }
+
+  /** How much waits where: for metrics, and to check every queue against its limit. */
+  get queues(): ShardQueues {
+    const { state, slotByKey } = this.#context;
+    let commands = 0;
+    let mailboxLongest = 0;
+    let unrest = 0;
+    for (const slot of slotByKey.values()) {
+      commands += slot.mailbox.length + slot.running.length;
+      mailboxLongest = Math.max(mailboxLongest, slot.mailbox.length);
+      if (!slot.isAtRest && slot.followers === 0) unrest++;
+    }
+    return {
+      commands,
+      mailboxLongest,
+      unrest,
+      outbox: state.outbox.size,
+      inbox: state.inboxCount,
+      timers: state.timers.size,
+      marksAbove: Math.max(0, ...[...state.marksBySource.values()].map((marks) => marks.above.length)),
+      received: this.#messages.receivedMost,
+      reads: this.#storeReads.waiting,
+    };
   }
 
   #opened(): void {

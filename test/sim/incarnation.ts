@@ -1,0 +1,175 @@
+/** One start of the simulated router: the real core, driven by events of the world, until it ends or crashes. */
+
+import type { CoreSettings } from "../../src/core/core-settings.js";
+import type { Effect, EndReason } from "../../src/core/effect.js";
+import type { Input } from "../../src/core/input.js";
+import { RouterCore } from "../../src/core/router-core.js";
+import { crc32 } from "../../src/core/store/crc32.js";
+import { documentCodec } from "../../src/protocol/record/document-codec.js";
+import { recordCodec } from "../../src/protocol/record/record-codec.js";
+import type { Caller } from "./disk.js";
+import type { Random } from "./random.js";
+import type { SimDirectory } from "./sim-directory.js";
+import type { SimFunctions } from "./sim-functions.js";
+import type { SimJournal } from "./sim-journal.js";
+import type { SimSnapshots } from "./sim-snapshots.js";
+import type { World } from "./world.js";
+
+export interface Surroundings {
+  readonly world: World;
+  readonly random: Random;
+  readonly journal: SimJournal;
+  readonly directory: SimDirectory;
+  readonly snapshots: SimSnapshots;
+  readonly functions: SimFunctions;
+  /** Answers and feeds, for whoever asked. */
+  output(effect: Effect): void;
+  started(incarnation: Incarnation): void;
+  ended(incarnation: Incarnation, reason: EndReason): void;
+  /** After every step. */
+  stepped(core: RouterCore): void;
+}
+
+export class Incarnation implements Caller {
+  readonly name: string;
+  readonly core: RouterCore;
+  readonly #around: Surroundings;
+  #inputs: Input[] = [];
+  #isAlive = true;
+  #isTurnDue = false;
+  #wakeAtMs = Infinity;
+  /** Steps until it crashes in the middle of one. */
+  crashAfterSteps = Infinity;
+
+  constructor(settings: CoreSettings, around: Surroundings) {
+    this.name = settings.incarnation;
+    this.#around = around;
+    this.core = new RouterCore(settings, { documentCodec, recordCodec, checksum: crc32 });
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  deliver(input: Input): void {
+    if (!this.#isAlive) return;
+    this.#inputs.push(input);
+    if (this.#isTurnDue) return;
+    this.#isTurnDue = true;
+    this.#around.world.after(this.#around.random.between(0, 0.5), () => this.#turn());
+  }
+
+  /** Everything in its memory is gone; what it sent to storage may still land. */
+  kill(): void {
+    this.#isAlive = false;
+  }
+
+  #turn(): void {
+    if (!this.#isAlive) return;
+    this.#isTurnDue = false;
+    const { world, random } = this.#around;
+    const inputs = this.#inputs;
+    this.#inputs = [];
+    const effects: Effect[] = [];
+    this.core.step({ wallMs: world.wallMs, monotonicMs: world.nowMs }, inputs, effects);
+    world.count("component.steps");
+    this.#around.stepped(this.core);
+    const isCrashing = --this.crashAfterSteps <= 0;
+    const performed = isCrashing ? random.below(effects.length + 1) : effects.length;
+    for (let at = 0; at < performed && this.#isAlive; at++) this.#perform(effects[at] as Effect);
+    if (!this.#isAlive) return;
+    if (isCrashing) {
+      world.trace(`${this.name} crashes`);
+      world.count("fault.crash");
+      this.#around.ended(this, { kind: "broken", message: "crash" });
+      return;
+    }
+    this.#planWake();
+  }
+
+  #planWake(): void {
+    const { world } = this.#around;
+    const wakeAtMs = Math.max(this.core.wakeAtMs(), world.nowMs);
+    if (wakeAtMs === Infinity || this.#wakeAtMs <= wakeAtMs) return;
+    this.#wakeAtMs = wakeAtMs;
+    world.after(wakeAtMs - world.nowMs, () => {
+      if (this.#wakeAtMs !== wakeAtMs) return;
+      this.#wakeAtMs = Infinity;
+      this.deliver({ kind: "woken" });
+    });
+  }
+
+  #perform(effect: Effect): void {
+    const { journal, directory, snapshots, functions, world } = this.#around;
+    const give = (input: Input): void => this.deliver(input);
+    world.trace(traceOf(effect));
+    switch (effect.kind) {
+      case "answer":
+      case "feed":
+        return this.#around.output(effect);
+      case "invoke":
+        return functions.invoke(this, effect, give);
+      case "append": {
+        const { log, position, body } = effect;
+        return journal.append(this, log, position, body, (outcome) => give({ kind: "appendEnded", log, position, outcome }));
+      }
+      case "readRecords": {
+        const { log, position, countMax, bytesMax } = effect;
+        return journal.read(this, log, position, countMax, bytesMax, (outcome) =>
+          give({ kind: "recordsRead", log, position, outcome }),
+        );
+      }
+      case "trimLog":
+        world.count("component.trims");
+        return journal.trim(effect.log, effect.base);
+      case "readDocument":
+        return directory.read(this, effect.key, (outcome) => give({ kind: "documentRead", key: effect.key, outcome }));
+      case "listDocuments":
+        return directory.list(this, effect.prefix, (outcome) =>
+          give({ kind: "documentsListed", prefix: effect.prefix, outcome }),
+        );
+      case "swapDocument": {
+        const { key, expected, document } = effect;
+        return directory.swap(this, key, expected, document, (outcome) =>
+          give({ kind: "documentSwapped", key, token: document.token, outcome }),
+        );
+      }
+      case "removeDocument":
+        return directory.remove(this, effect.key, effect.expected);
+      case "store": {
+        const { shard } = effect;
+        world.count(`component.store.${effect.effect.kind}`);
+        return snapshots.perform(this, effect.effect, (input) => give({ kind: "store", shard, input }));
+      }
+      case "started":
+        return this.#around.started(this);
+      case "ended":
+        return this.#around.ended(this, effect.reason);
+    }
+  }
+}
+
+function traceOf(effect: Effect): string {
+  switch (effect.kind) {
+    case "answer":
+      return `answer ${effect.request} ${effect.answer.kind === "problem" ? effect.answer.problem.code : effect.answer.kind}`;
+    case "feed":
+      return `feed ${effect.request} ${effect.events.length}`;
+    case "invoke":
+      return `invoke ${effect.attempt} ${effect.request.entities.map((one) => `${one.type}/${one.id}@${one.version}x${one.commands.length}`)}`;
+    case "append":
+      return `append ${effect.log} ${effect.position} ${effect.body.length}`;
+    case "readRecords":
+      return `readRecords ${effect.log} ${effect.position}`;
+    case "trimLog":
+      return `trim ${effect.log} ${effect.base}`;
+    case "swapDocument":
+      return `swap ${effect.key} ${effect.expected} ${effect.document.token}`;
+    case "store":
+      return `store ${effect.shard} ${effect.effect.kind} ${effect.effect.request} ${"object" in effect.effect ? effect.effect.object : ""}`;
+    case "ended":
+      return `ended ${effect.reason.kind} ${"message" in effect.reason ? effect.reason.message : ""}`;
+    default:
+      return effect.kind;
+  }
+}

@@ -1,0 +1,94 @@
+/** The journal of src/ports/journal.ts under faults: appends with three outcomes, late landings, a disk that fills up. */
+import type { AppendOutcome, LogId, ReadOutcome } from "../../src/core/log/record.js";
+import type { Caller, Disk } from "./disk.js";
+
+interface Log {
+  readonly bodies: Map<number, Uint8Array>;
+  base: number;
+}
+
+export class SimJournal {
+  readonly #disk: Disk;
+  readonly #logs = new Map<LogId, Log>();
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
+  append(caller: Caller, log: LogId, position: number, body: Uint8Array, report: (outcome: AppendOutcome) => void): void {
+    const disk = this.#disk;
+    const { refused, permanent } = disk.mix.journal;
+    const isPermanent = disk.random.chance(permanent);
+    if (isPermanent || disk.random.chance(refused) || (disk.isFull && !disk.isHealed)) {
+      disk.world.count(isPermanent ? "fault.append.refusedForEver" : disk.isFull ? "fault.append.full" : "fault.append.refused");
+      const outcome: AppendOutcome = { kind: "refused", isPermanent, message: "simulated", retryAfterMs: null };
+      disk.world.after(disk.delayMs(), () => caller.isAlive && report(outcome));
+      return;
+    }
+    const fate = disk.fateOf(disk.mix.journal, "append");
+    disk.write(
+      caller,
+      "append",
+      fate,
+      () => this.#land(log, position, body),
+      (outcome) => report(outcome ?? { kind: "unknown", message: "simulated" }),
+    );
+  }
+
+  read(
+    caller: Caller,
+    log: LogId,
+    position: number,
+    countMax: number,
+    bytesMax: number,
+    report: (outcome: ReadOutcome) => void,
+  ): void {
+    const disk = this.#disk;
+    const isFailed = disk.random.chance(disk.mix.journalRead.failed);
+    if (isFailed) disk.world.count("fault.readRecords.failed");
+    disk.read(
+      caller,
+      (): ReadOutcome => (isFailed ? { kind: "failed", message: "simulated" } : this.#bodies(log, position, countMax, bytesMax)),
+      report,
+    );
+  }
+
+  trim(log: LogId, base: number): void {
+    const trimmed = this.#log(log);
+    if (base <= trimmed.base) return;
+    trimmed.base = base;
+    for (const position of [...trimmed.bodies.keys()]) if (position < base) trimmed.bodies.delete(position);
+  }
+
+  #land(log: LogId, position: number, body: Uint8Array): AppendOutcome {
+    const { bodies, base } = this.#log(log);
+    const standing = bodies.get(position);
+    if (standing !== undefined) return { kind: "taken", body: standing.slice() };
+    if (position < base) return { kind: "refused", isPermanent: true, message: "trimmed", retryAfterMs: null };
+    bodies.set(position, body.slice());
+    this.#disk.world.count("landed.append");
+    return { kind: "happened" };
+  }
+
+  #bodies(log: LogId, position: number, countMax: number, bytesMax: number): ReadOutcome {
+    const found: Uint8Array[] = [];
+    const { bodies } = this.#log(log);
+    let bytes = 0;
+    for (let at = position; found.length < countMax && bytes < bytesMax; at++) {
+      const body = bodies.get(at);
+      if (body === undefined) break;
+      found.push(body.slice());
+      bytes += body.length;
+    }
+    return { kind: "records", bodies: found };
+  }
+
+  #log(log: LogId): Log {
+    let known = this.#logs.get(log);
+    if (known === undefined) {
+      known = { bodies: new Map(), base: 1 };
+      this.#logs.set(log, known);
+    }
+    return known;
+  }
+}

@@ -1,0 +1,74 @@
+/** Settings of a simulated router: small limits, so that everything that happens at a limit happens often. */
+
+import type { CoreSettings } from "../../src/core/core-settings.js";
+import type { EntityType } from "../../src/core/entity/entity-type.js";
+import type { ActiveDeployment } from "../../src/core/input.js";
+import { PLACEMENTS } from "./business/catalog.js";
+import type { Random } from "./random.js";
+
+export const SHARDS = 3;
+export const TIMEOUT_MS = 1_500;
+
+export type SharedSettings = Omit<CoreSettings, "incarnation" | "nonceSeed">;
+
+export function drawSettings(random: Random): SharedSettings {
+  return {
+    clusterName: "sim",
+    shards: SHARDS,
+    freshClusterId: random.bytes(16),
+    placements: PLACEMENTS,
+    log: {
+      appendsInFlightMax: random.pick([1, 2, 4, 8]),
+      recordBytesTarget: random.pick([300, 2_000, 16_000]),
+      recordBytesMax: 256_000,
+      retryMinMs: 5,
+      retryMaxMs: 500,
+      standstillMaxMs: 8_000,
+    },
+    shard: {
+      attemptsOfCallMax: 3,
+      attemptsOfMessageMax: random.pick([2, 4]),
+      retryMinMs: 10,
+      retryMaxMs: 1_000,
+      ownResultRetentionMs: 600_000,
+      foldEventsMax: random.pick([2, 5, 1_000]),
+      delayMaxMs: 3_600_000,
+      payloadBytesMax: 64_000,
+      sendsPerInvocationMax: 1_000,
+      messageWindow: random.pick([3, 8, 64]),
+    },
+    store: {
+      compactionReadBytes: random.pick([4_096, 65_536]),
+      deletionGraceMs: random.pick([0, 200, 2_000]),
+      scanPinnedBytesMax: random.pick([65_536, 8 << 20]),
+      scanVisitedMax: random.pick([8, 64, 4_096]),
+    },
+    upkeep: {
+      tailBytesTarget: random.pick([8_000, 64_000]),
+      tailRecordsTarget: random.pick([10, 40, 200]),
+      tailAgeMaxMs: random.pick([1_000, 10_000]),
+      dirtyBytesMax: random.pick([16_000, 1 << 20]),
+      flushesMax: random.pick([1, 3]),
+    },
+    admission: { tailBytesMax: 8 << 20, tailRecordsMax: 20_000, durableLagMaxMs: 5_000 },
+    memory: { totalBytes: 32 << 20, reserveBytes: 4 << 20, cacheBytes: random.pick([64_000, 512_000, 8 << 20]) },
+  };
+}
+
+/** All types by one deployment, or each half by one of two. */
+export function deploymentsOf(types: readonly EntityType[], isSplit: boolean): ActiveDeployment[] {
+  const limits = {
+    inFlightMax: 8,
+    entitiesMax: 16,
+    commandsMax: 64,
+    bytesMax: 400_000,
+    timeoutMs: TIMEOUT_MS,
+    prefer: isSplit ? "cost" : "latency",
+  } as const;
+  if (!isSplit) return [{ id: "all-1", types, limits }];
+  const half = types.length >> 1;
+  return [
+    { id: "first-1", types: types.slice(0, half), limits },
+    { id: "second-1", types: types.slice(half), limits },
+  ];
+}

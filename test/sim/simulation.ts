@@ -1,0 +1,365 @@
+/**
+ * One simulation: phases of faults and of healing over one set of stores, through as many incarnations of the router as
+ * it takes. At the end the system has to come to rest, and everything is read back, also by a fresh incarnation.
+ */
+import type { Answer, Effect, EndReason } from "../../src/core/effect.js";
+import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
+import type { AdminAsked, Input, ReadAsked } from "../../src/core/input.js";
+import type { RouterCore } from "../../src/core/router-core.js";
+import { type Book, bookOf, type Line, parsed } from "./business/book.js";
+import { DECLARED, drawTypes, ENTITIES, PLACEMENTS } from "./business/catalog.js";
+import { type Books, check } from "./checkers/check.js";
+import { ManifestWatch } from "./checkers/manifests-name-what-exists.js";
+import { checkQueues } from "./checkers/queues-within-limits.js";
+import { Disk } from "./disk.js";
+import { drawFaults, type FaultMix } from "./faults.js";
+import { History } from "./history.js";
+import { Incarnation, type Surroundings } from "./incarnation.js";
+import type { Random } from "./random.js";
+import { SimClients } from "./sim-clients.js";
+import { SimDirectory } from "./sim-directory.js";
+import { SimFunctions } from "./sim-functions.js";
+import { SimJournal } from "./sim-journal.js";
+import { deploymentsOf, drawSettings, type SharedSettings } from "./sim-settings.js";
+import { SimSnapshots } from "./sim-snapshots.js";
+import { World } from "./world.js";
+
+const COMMANDS_MIN = 2_000;
+const QUIET_WITHIN_MS = 60_000;
+
+export interface Report {
+  readonly seed: number;
+  readonly violations: readonly string[];
+  readonly counts: ReadonlyMap<string, number>;
+  readonly traceHash: number;
+  readonly traceTail: readonly string[];
+  readonly mix: FaultMix;
+  readonly simulatedMs: number;
+}
+
+export function simulate(seed: number, isTracing = false): Report {
+  return new Simulation(seed, isTracing).run();
+}
+
+class Simulation implements Surroundings {
+  readonly world: World;
+  readonly random: Random;
+  readonly journal: SimJournal;
+  readonly directory: SimDirectory;
+  readonly snapshots: SimSnapshots;
+  readonly functions: SimFunctions;
+  readonly #mix: FaultMix;
+  readonly #disk: Disk;
+  readonly #functionDisk: Disk;
+  readonly #settings: SharedSettings;
+  readonly #types: ReturnType<typeof drawTypes>;
+  readonly #history = new History();
+  readonly #clients: SimClients;
+  readonly #manifests: ManifestWatch;
+  #incarnation: Incarnation | null = null;
+  #starts = 0;
+  #isMissingTypes = false;
+  #isStarted = false;
+  #crashesLeft = 0;
+
+  constructor(seed: number, isTracing: boolean) {
+    this.world = new World(seed, isTracing);
+    this.random = this.world.fork();
+    this.#mix = drawFaults(this.world.random);
+    this.#settings = drawSettings(this.world.random);
+    this.#types = drawTypes(this.world.random);
+    this.#disk = new Disk(this.world, this.#mix);
+    this.#functionDisk = new Disk(this.world, this.#mix);
+    this.#manifests = new ManifestWatch(this.#settings.freshClusterId, () => this.snapshots.objects, this.#history);
+    this.journal = new SimJournal(this.#disk);
+    this.directory = new SimDirectory(this.#disk, (key, body) => this.#manifests.swapped(key, body));
+    this.snapshots = new SimSnapshots(this.#disk, (object) => this.#manifests.deleted(object));
+    this.functions = new SimFunctions(this.#functionDisk, (message) => this.#history.violate(message));
+    this.#clients = new SimClients(this.world, this.#mix, this.#history, (input) => this.#submit(input));
+  }
+
+  run(): Report {
+    let books: Books | null = null;
+    try {
+      this.#start();
+      this.#faultyPhase(COMMANDS_MIN / 2);
+      this.#heal();
+      this.#faultyPhase(COMMANDS_MIN);
+      this.#clients.isWindingUp = true;
+      this.#heal();
+      books = this.#readBooks();
+      this.#crash();
+      this.#heal();
+      const again = this.#readBooks();
+      if (books !== null && again !== null) check(books, again, this.#history, this.world);
+    } catch (error) {
+      this.#history.violate(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+    return {
+      seed: this.world.seed,
+      violations: this.#history.violations,
+      counts: this.world.counts,
+      traceHash: this.world.traceHash,
+      traceTail: this.world.traceTail,
+      mix: this.#mix,
+      simulatedMs: this.world.nowMs,
+    };
+  }
+
+  output(effect: Effect): void {
+    this.#clients.output(effect);
+  }
+
+  started(incarnation: Incarnation): void {
+    this.#isStarted = true;
+    this.world.count("component.started");
+    if (this.random.chance(0.3)) incarnation.deliver(this.#deployments());
+  }
+
+  ended(incarnation: Incarnation, reason: EndReason): void {
+    incarnation.kill();
+    const isCrash = reason.kind === "broken" && reason.message === "crash";
+    this.world.count(`end.${isCrash ? "crash" : reason.kind}`);
+    this.world.trace(`${incarnation.name} ended: ${JSON.stringify(reason)}`);
+    if ((reason.kind === "broken" && !isCrash) || reason.kind === "refused") {
+      this.#history.violate(`${incarnation.name} ended: ${reason.message}`);
+    }
+    this.#incarnation = null;
+    this.#isStarted = false;
+    this.#clients.disconnected();
+    const pauseMs = this.random.chance(0.5) ? this.random.between(1, 50) : this.random.between(50, 3_000);
+    this.world.after(pauseMs, () => this.#start());
+  }
+
+  stepped(core: RouterCore): void {
+    checkQueues(core, this.#settings, this.#types, this.#history);
+  }
+
+  #start(): void {
+    if (this.#incarnation !== null) return;
+    const incarnation = new Incarnation(
+      { ...this.#settings, incarnation: `i${++this.#starts}`, nonceSeed: this.random.bytes(12) },
+      this,
+    );
+    this.#incarnation = incarnation;
+    if (this.#crashesLeft > 0) {
+      this.#crashesLeft--;
+      incarnation.crashAfterSteps = this.random.chance(0.25) ? 1 + this.random.below(60) : 1 + this.random.below(1_500);
+    }
+    this.world.trace(`${incarnation.name} starts`);
+    incarnation.deliver(this.random.chance(0.8) ? this.#deployments() : { kind: "woken" });
+  }
+
+  #submit(input: Input): boolean {
+    const incarnation = this.#incarnation;
+    if (incarnation === null) return false;
+    // Before it has started nobody listens, though some requests come so early that they are refused.
+    if (!this.#isStarted && !this.random.chance(0.1)) return false;
+    incarnation.deliver(input);
+    return true;
+  }
+
+  #deployments(): Input {
+    const types = this.#isMissingTypes
+      ? this.#types.filter((type) => type.name !== "sim/relay" && type.name !== "sim/listener")
+      : this.#types;
+    return { kind: "deploymentsChanged", deployments: deploymentsOf(types, this.world.seed % 3 === 0), placements: PLACEMENTS };
+  }
+
+  /** Clients at work and faults all around, until enough commands have run. */
+  #faultyPhase(commandsMin: number): void {
+    const { world, random } = this;
+    this.#disk.isHealed = false;
+    this.#functionDisk.isHealed = false;
+    this.functions.isRepaired = false;
+    this.#crashesLeft = Math.ceil(this.#mix.crashes / 2);
+    const incarnation = this.#incarnation;
+    if (incarnation !== null) {
+      this.#crashesLeft--;
+      incarnation.crashAfterSteps = 1 + random.below(1_000);
+    }
+    const beganAtMs = world.nowMs;
+    const paceMs = random.pick([4, 10, 20]);
+    this.#planTroubles(paceMs * 600);
+    const isDone = (): boolean => this.#executed >= commandsMin && this.#crashesLeft === 0;
+    const act = (): void => {
+      if (isDone()) return;
+      this.#clients.act();
+      world.after(random.between(0, 2 * paceMs), act);
+    };
+    act();
+    world.run(beganAtMs + 400_000 + (this.#mix.longOutages > 0 ? 3_700_000 : 0), isDone);
+    if (!isDone())
+      this.#history.violate(`only ${this.#executed} commands ran in ${world.nowMs - beganAtMs} ms: the system stands still`);
+  }
+
+  get #executed(): number {
+    return this.world.countOf("outcome.done") + this.world.countOf("outcome.refused");
+  }
+
+  #planTroubles(withinMs: number): void {
+    const { world, random } = this;
+    const during = (count: number, lastsMs: number, begin: () => void, end: () => void): void => {
+      for (let left = count; left > 0; left--) {
+        const atMs = random.between(0, withinMs);
+        world.after(atMs, begin);
+        world.after(atMs + lastsMs, end);
+      }
+    };
+    during(
+      this.#mix.clockJumps,
+      0,
+      () => this.#jump(),
+      () => undefined,
+    );
+    during(
+      this.#mix.fullDisks,
+      random.between(500, 5_000),
+      () => this.#trouble("fullDisk", () => (this.#disk.isFull = true)),
+      () => (this.#disk.isFull = false),
+    );
+    during(
+      this.#mix.slowDisks,
+      random.between(500, 5_000),
+      () => this.#trouble("slowDisk", () => (this.#disk.isSlow = true)),
+      () => (this.#disk.isSlow = false),
+    );
+    const outageMs = this.#mix.longOutages > 0 ? 3_600_000 : random.between(500, 20_000);
+    const outages = Math.max(this.#mix.outages, this.#mix.longOutages);
+    during(
+      outages,
+      outageMs,
+      () => this.#trouble(outageMs > 1e6 ? "hourDown" : "down", () => (this.functions.isDown = true)),
+      () => (this.functions.isDown = false),
+    );
+    during(
+      this.#mix.redeployments,
+      random.between(100, 4_000),
+      () => this.#redeploy(true),
+      () => this.#redeploy(false),
+    );
+    during(
+      this.#mix.stops,
+      0,
+      () => this.#trouble("stop", () => this.#incarnation?.deliver({ kind: "stopAsked" })),
+      () => undefined,
+    );
+  }
+
+  #trouble(name: string, begin: () => void): void {
+    if (this.#disk.isHealed) return;
+    this.world.count(`fault.${name}`);
+    this.world.trace(`trouble: ${name}`);
+    begin();
+  }
+
+  #jump(): void {
+    const ms = this.random.between(-6_000, 6_000);
+    if (Math.abs(this.world.wallOffsetMs + ms) > 10_000) return;
+    this.#trouble(ms < 0 ? "clockBack" : "clockForth", () => this.world.jumpClock(ms));
+  }
+
+  #redeploy(isMissingTypes: boolean): void {
+    if (isMissingTypes && this.#disk.isHealed) return;
+    if (isMissingTypes) this.world.count("fault.redeployment");
+    this.#isMissingTypes = isMissingTypes;
+    this.#incarnation?.deliver(this.#deployments());
+  }
+
+  /** Faults stop; what was begun has to come to an end by itself, but for an operator who ends dead letters. */
+  #heal(): void {
+    const { world } = this;
+    this.world.trace("healing");
+    world.count("component.healings");
+    this.#disk.isHealed = true;
+    this.#functionDisk.isHealed = true;
+    this.functions.isDown = false;
+    this.functions.isRepaired = true;
+    this.#isMissingTypes = false;
+    this.#crashesLeft = 0;
+    if (this.#incarnation !== null) this.#incarnation.crashAfterSteps = Infinity;
+    this.#incarnation?.deliver(this.#deployments());
+    const untilMs = world.nowMs + QUIET_WITHIN_MS;
+    const operate = (): void => {
+      if (world.nowMs > untilMs || !this.#disk.isHealed) return;
+      this.#incarnation?.deliver(this.#deployments());
+      this.#clients.repair(this.random.chance(0.2) ? "drop" : "retry");
+      world.after(2_000, operate);
+    };
+    operate();
+    for (let quietMs = 0; world.nowMs < untilMs; ) {
+      world.run(world.nowMs + 500);
+      quietMs = this.#unrest() === null ? quietMs + 500 : 0;
+      if (quietMs > 3_000) return;
+    }
+    this.#history.violate(
+      `not quiescent ${QUIET_WITHIN_MS} ms after the faults ended: ${this.#unrest() ?? "it was for a moment"}`,
+    );
+  }
+
+  /** What is still going on; null: nothing. */
+  #unrest(): string | null {
+    const core = this.#incarnation?.core;
+    if (core === undefined || core.phase !== "open") return `the router is ${core?.phase ?? "down"}`;
+    const { gateHeld, appendDepth, uncommittedBytes, queues, flushing } = core.snapshot();
+    if (gateHeld > 0 || appendDepth > 0) return `${gateHeld} outputs wait, ${appendDepth} appends, ${uncommittedBytes} bytes`;
+    for (const [shard, queue] of queues.entries()) {
+      const { commands, unrest, outbox, inbox, timers, reads } = queue;
+      if (commands + unrest + outbox + inbox + timers + reads > 0) return `shard ${shard}: ${JSON.stringify(queue)}`;
+    }
+    if (this.#clients.waiting > 0) return `${this.#clients.waiting} requests wait`;
+    return flushing > 0 ? `${flushing} flushes` : null;
+  }
+
+  #crash(): void {
+    const incarnation = this.#incarnation;
+    if (incarnation !== null) this.ended(incarnation, { kind: "broken", message: "crash" });
+  }
+
+  /** Reads every book through the router: its state, and where there is one its history. */
+  #readBooks(): Books | null {
+    const books = new Map<string, { book: Book; version: number; history: Line[] | null }>();
+    for (const entity of ENTITIES) {
+      const state = this.#answerTo({ kind: "stateAsked", request: 0, of: entity, isAdmin: true });
+      if (state?.kind !== "state") {
+        this.#history.violate(`the state of ${addressText(entity)} was answered with ${JSON.stringify(state)}`);
+        return null;
+      }
+      books.set(addressText(entity), { book: bookOf(state.state), version: state.version, history: this.#historyOf(entity) });
+    }
+    const letters = this.#answerTo({ kind: "deadLettersAsked", request: 0, of: null, limit: 10_000 });
+    if (letters?.kind === "deadLetters") {
+      for (const { deadLetter } of letters.deadLetters) this.#history.dead.add(parsed<{ t: string }>(deadLetter.command.input).t);
+    }
+    return books;
+  }
+
+  #historyOf(entity: EntityAddress): Line[] | null {
+    if (DECLARED[entity.type]?.kind !== "event-sourced") return null;
+    const lines: Line[] = [];
+    for (let after = 0; ; ) {
+      const page = this.#answerTo({
+        kind: "eventsAsked",
+        request: 0,
+        of: entity,
+        after,
+        limit: 50,
+        follow: false,
+        isAdmin: true,
+      });
+      if (page?.kind !== "events") return null;
+      for (const event of page.events) lines.push(parsed<Line>(event.data));
+      if (page.next === null) return lines;
+      after = page.next;
+    }
+  }
+
+  #answerTo(input: AdminAsked | ReadAsked): Answer | null {
+    let answer: Answer | null = null;
+    this.#clients.ask(input, (given) => {
+      answer = given;
+    });
+    this.world.run(this.world.nowMs + 10_000, () => answer !== null);
+    return answer;
+  }
+}
