@@ -1,7 +1,7 @@
 /** Every command and message that was acknowledged, born or accepted takes effect exactly once; no other ever does. */
 import { addressText } from "../../../src/core/entity/address.js";
 import type { CommandRecord, History } from "../history.js";
-import type { Books } from "./check.js";
+import type { Books } from "./final-books.js";
 
 export function checkOnce(books: Books, history: History): void {
   const countByToken = new Map<string, number>();

@@ -2,7 +2,7 @@
 import { addressText } from "../../../src/core/entity/address.js";
 import { type Line, nextChain } from "../business/book.js";
 import type { History } from "../history.js";
-import type { Books } from "./check.js";
+import type { Books } from "./final-books.js";
 
 export function checkSights(books: Books, history: History): void {
   const chainsByEntity = new Map<string, number[]>();
