@@ -125,7 +125,7 @@ export class LocalDirectory implements DirectoryPort {
     const path = this.#pathOf(key);
     const unnamed = `${this.#folder}/~${++this.#unnamedCount}`;
     const folder = parentOf(path) ?? this.#folder;
-    if (folder !== this.#folder) await makeDurableFolder(this.#files, folder);
+    if (folder !== this.#folder) await makeDurableFolder(this.#files, folder, this.#folder);
     const file = await this.#files.openAppend(unnamed);
     try {
       await file.appendAndSync([bytes]);

@@ -2,7 +2,6 @@
 import { type AppendOutcome, FIRST_POSITION, type LogId, type ReadOutcome } from "../core/log/record.js";
 import type { ClockPort } from "../ports/clock.js";
 import { makeDurableFolder } from "../ports/durable-folder.js";
-import { fileName } from "../ports/file-name.js";
 import type { FilePort } from "../ports/files.js";
 import { type JournalPort, WHOLE_LOG } from "../ports/journal.js";
 import { type StorageProblem, storageProblem } from "../ports/storage-problem.js";
@@ -36,7 +35,7 @@ export class LocalJournal implements JournalPort {
   #isClosed = false;
 
   private constructor(options: LocalJournalOptions, logsPath: string) {
-    this.#options = { ...options, fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX };
+    this.#options = { ...options, logsPath, fileBytesMax: options.fileBytesMax ?? FILE_BYTES_MAX };
     this.#logsPath = logsPath;
   }
 
@@ -114,7 +113,7 @@ export class LocalJournal implements JournalPort {
         (local) => local?.close(),
         () => undefined, // one that cannot be opened can be removed all the same
       )
-      .then(() => LogFolder.removeAll(this.#options.files, this.#pathOf(log)));
+      .then(() => LogFolder.removeAll(this.#options, log));
     this.#removalByLog.set(log, removal);
     return removal;
   }
@@ -123,7 +122,7 @@ export class LocalJournal implements JournalPort {
     if (this.#isClosed) return Promise.reject(new Error("the journal is closed"));
     let opened = this.#logById.get(log);
     if (opened === undefined) {
-      opened = LocalLog.open(this.#options, this.#pathOf(log), log);
+      opened = LocalLog.open(this.#options, log);
       this.#logById.set(log, opened);
       // A full disk may have room again. Damage stays, and a sync that failed is not tried again.
       opened.catch((problem: StorageProblem) => {
@@ -131,9 +130,5 @@ export class LocalJournal implements JournalPort {
       });
     }
     return opened;
-  }
-
-  #pathOf(log: LogId): string {
-    return `${this.#logsPath}/${fileName(log)}`;
   }
 }

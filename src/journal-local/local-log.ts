@@ -7,16 +7,14 @@
  */
 import type { AppendOutcome, ReadOutcome } from "../core/log/record.js";
 import type { ClockPort } from "../ports/clock.js";
-import { type FilePort, FileProblem } from "../ports/files.js";
+import { FileProblem } from "../ports/files.js";
 import { type StorageProblem, storageProblem } from "../ports/storage-problem.js";
 import { encodeFrameHeader, FRAME_HEADER_BYTES } from "./frame.js";
-import { encodeFrames, LogFolder, type LogRecord, type OpenFile } from "./log-folder.js";
+import { encodeFrames, LogFolder, type LogFolderOptions, type LogRecord, type OpenFile } from "./log-folder.js";
 import type { Place } from "./position-index.js";
 
-export interface LogOptions {
-  readonly files: FilePort;
+export interface LogOptions extends LogFolderOptions {
   readonly clock: ClockPort;
-  readonly randomU32: () => number;
   /** A file that has reached this many bytes is followed by a new one. */
   readonly fileBytesMax: number;
 }
@@ -59,8 +57,8 @@ export class LocalLog {
   }
 
   /** Throws StorageProblem. */
-  static async open(options: LogOptions, path: string, log: string): Promise<LocalLog> {
-    const { folder, tail } = await LogFolder.open(options.files, path, log, options.randomU32);
+  static async open(options: LogOptions, log: string): Promise<LocalLog> {
+    const { folder, tail } = await LogFolder.open(options, log);
     return new LocalLog(options, folder, tail);
   }
 

@@ -7,12 +7,20 @@
  * same act: nothing that was acknowledged is ever overwritten or truncated.
  */
 import { makeDurableFolder } from "../ports/durable-folder.js";
+import { fileName } from "../ports/file-name.js";
 import type { AppendFile, FilePort } from "../ports/files.js";
 import { StorageProblem, storageProblem } from "../ports/storage-problem.js";
 import { encodeFileHeader } from "./file-header.js";
 import { encodeFrameHeader, FRAME_HEADER_BYTES, frameSeed, readFrame } from "./frame.js";
 import { type Place, PositionIndex } from "./position-index.js";
 import { type ScannedFile, scanFile } from "./scan.js";
+
+export interface LogFolderOptions {
+  readonly files: FilePort;
+  /** The folder of all logs. It is there, durably. */
+  readonly logsPath: string;
+  readonly randomU32: () => number;
+}
 
 export interface LogRecord {
   readonly position: number;
@@ -39,6 +47,8 @@ export class LogFolder {
   readonly #files: FilePort;
   readonly #path: string;
   readonly #log: string;
+  /** The folder of all logs. */
+  readonly #durable: string;
   readonly #randomU32: () => number;
   readonly #index = new PositionIndex();
   /** Ascending. */
@@ -48,25 +58,21 @@ export class LogFolder {
   #highest = 0;
   #trimmedBelow = 0;
 
-  private constructor(files: FilePort, path: string, log: string, randomU32: () => number) {
+  private constructor({ files, logsPath, randomU32 }: LogFolderOptions, log: string) {
     this.#files = files;
-    this.#path = path;
+    this.#durable = logsPath;
+    this.#path = pathOfLog(logsPath, log);
     this.#log = log;
     this.#randomU32 = randomU32;
   }
 
   /** Throws StorageProblem. `tail` is the file that a recovery had to begin; it can be appended to. */
-  static async open(
-    files: FilePort,
-    path: string,
-    log: string,
-    randomU32: () => number,
-  ): Promise<{ folder: LogFolder; tail: OpenFile | null }> {
-    const folder = new LogFolder(files, path, log, randomU32);
+  static async open(options: LogFolderOptions, log: string): Promise<{ folder: LogFolder; tail: OpenFile | null }> {
+    const folder = new LogFolder(options, log);
     try {
       return { folder, tail: await folder.#recover() };
     } catch (error) {
-      throw storageProblem(error, path);
+      throw storageProblem(error, folder.#path);
     }
   }
 
@@ -92,7 +98,7 @@ export class LogFolder {
   /** Begins a new file behind the last, which ends at `previousEnd` (null: where it ended when the log was opened). */
   async beginFile(previousEnd: number | null, records: readonly LogRecord[] = []): Promise<OpenFile> {
     const last = this.#known.at(-1);
-    if (last === undefined) await makeDurableFolder(this.#files, this.#path);
+    if (last === undefined) await makeDurableFolder(this.#files, this.#path, this.#durable);
     const number = (last?.number ?? 0) + 1;
     const salt = this.#randomU32();
     const seed = frameSeed(salt);
@@ -152,7 +158,8 @@ export class LogFolder {
   }
 
   /** Removes everything, lowest file first: what a power cut leaves is a log without its beginning. */
-  static async removeAll(files: FilePort, path: string): Promise<void> {
+  static async removeAll({ files, logsPath }: LogFolderOptions, log: string): Promise<void> {
+    const path = pathOfLog(logsPath, log);
     const numbers = (await files.listFolder(path)).map(numberOf).filter((number) => number !== null);
     for (const number of numbers.sort((left, right) => left - right)) await removeFile(files, path, number);
     await removeUnnamed(files, path);
@@ -168,7 +175,7 @@ export class LogFolder {
       return null;
     }
     // Names and contents may be in memory only, left by a process that was killed before it synced.
-    await makeDurableFolder(this.#files, this.#path);
+    await makeDurableFolder(this.#files, this.#path, this.#durable);
     await this.#files.syncFolder(this.#path);
     await removeUnnamed(this.#files, this.#path);
     let tail: { scanned: ScannedFile; bytes: Buffer } | null = null;
@@ -250,6 +257,10 @@ export function encodeFrames(
     offset += FRAME_HEADER_BYTES + body.length;
   }
   return { chunks, placed, end: offset };
+}
+
+function pathOfLog(logsPath: string, log: string): string {
+  return `${logsPath}/${fileName(log)}`;
 }
 
 /** Earlier removals become durable first, or a power cut could leave a gap, which would look like a lost file. */

@@ -3,10 +3,12 @@ import { type FilePort, FileProblem } from "./files.js";
 /**
  * Makes a folder and its parents, durably. All parents are synced every time: one that is there already may have been
  * made by a process that was killed before it synced. Parents that this process may not open were there before.
+ * `durable` is a folder on the way that is durable already.
  */
-export async function makeDurableFolder(files: FilePort, path: string): Promise<void> {
+export async function makeDurableFolder(files: FilePort, path: string, durable: string | null = null): Promise<void> {
   await files.makeFolder(path);
-  for (let folder = parentOf(path); folder !== null; folder = parentOf(folder)) {
+  const end = durable === null ? null : parentOf(durable);
+  for (let folder = parentOf(path); folder !== null && folder !== end; folder = parentOf(folder)) {
     try {
       await files.syncFolder(folder);
     } catch (error) {

@@ -98,7 +98,7 @@ export class LocalSnapshots implements SnapshotPort {
     this.#finishing.add(name);
     try {
       this.#check();
-      if (folder !== this.#folder) await makeDurableFolder(this.#files, folder);
+      if (folder !== this.#folder) await makeDurableFolder(this.#files, folder, this.#folder);
       if ((await this.#files.size(path)) !== null) return await this.#refuse(unnamed, `the object ${name} exists`);
       await this.#files.rename(unnamed, path);
       await this.#syncNames(folder);
