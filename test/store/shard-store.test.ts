@@ -5,6 +5,7 @@ import { CacheBudget } from "../../src/core/store/cache-budget.js";
 import { crc32 } from "../../src/core/store/crc32.js";
 import type { SegmentReference } from "../../src/core/store/segment-reference.js";
 import { COLD, type Completion, ShardStore } from "../../src/core/store/shard-store.js";
+import type { StoreEffect } from "../../src/core/store/store-io.js";
 import { DEFAULT_STORE_LIMITS } from "../../src/core/store/store-options.js";
 import { StoreDriver } from "./store-driver.js";
 
@@ -410,4 +411,64 @@ test("a value of four megabytes goes through flush, merge and reading in chunks"
   bench.reopen();
   assert.equal(bench.load("k2"), big);
   assert.equal(bench.load("k1"), "small");
+});
+
+/** Four segments with a load of `k0` on its way to the oldest, and a merge of all of them confirmed meanwhile. */
+function loadDuringMerge(): { readonly bench: Bench; readonly read: StoreEffect; readonly ticket: number } {
+  const bench = new Bench();
+  for (let index = 0; index < 4; index++) {
+    bench.put(`k${index}`, `v${index}`);
+    bench.flush();
+  }
+  bench.reopen();
+  const ticket = bench.store.load(encodeUtf8("k0"), bench.driver.queue);
+  const read = bench.driver.queue.pop() as StoreEffect;
+  assert.equal(read.kind, "readObject");
+  assert.equal(bench.store.startCompaction(bench.driver.queue), true);
+  bench.settle();
+  bench.confirm();
+  bench.nowMs += DEFAULT_STORE_LIMITS.deletionGraceMs;
+  bench.store.step(bench.nowMs, [], bench.driver.queue);
+  bench.settle();
+  assert.equal(bench.driver.objects.size, 1, "what was merged is deleted");
+  return { bench, read, ticket };
+}
+
+test("a read that comes too late for a segment that was merged and deleted finds its key in the merged one", () => {
+  const { bench, read, ticket } = loadDuringMerge();
+  bench.driver.queue.push(read);
+  const [completion] = bench.completions();
+  assert.equal(bench.store.problem, null);
+  assert.equal(completion?.ticket, ticket);
+  assert.equal(completion.kind === "value" && completion.value !== null && readUtf8(completion.value.value), "v0");
+});
+
+test("a read that failed is not tried again on a segment that no manifest names any more", () => {
+  const { bench, read } = loadDuringMerge();
+  const input = { kind: "objectRead", request: read.request, result: { kind: "failed", message: "scripted" } } as const;
+  bench.store.step(bench.nowMs, [input], bench.driver.queue);
+  assert.equal(bench.store.failures.reads, 0);
+  const [completion] = bench.completions();
+  assert.equal(completion?.kind === "value" && completion.value !== null && readUtf8(completion.value.value), "v0");
+});
+
+test("a merge that fails is an orphan, and is tried again under another name after a wait", () => {
+  const bench = new Bench();
+  for (let index = 0; index < 4; index++) {
+    bench.put(`k${index}`, "x");
+    bench.flush();
+  }
+  bench.store.startCompaction(bench.driver.queue);
+  bench.store.step(bench.nowMs, [bench.driver.perform(0, "ghost")], bench.driver.queue);
+  assert.deepEqual(bench.store.orphans, ["s/5"]);
+  assert.equal(bench.store.pendingManifest(), null);
+  assert.equal(bench.store.startCompaction(bench.driver.queue), false, "not at once");
+  bench.nowMs += 100;
+  bench.store.step(bench.nowMs, [], bench.driver.queue);
+  assert.equal(bench.store.startCompaction(bench.driver.queue), true);
+  bench.settle();
+  assert.deepEqual(
+    bench.store.pendingManifest()?.segments.map((segment) => segment.object),
+    ["s/6"],
+  );
 });
