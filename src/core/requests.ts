@@ -10,13 +10,19 @@ import type { FoundDeadLetter } from "./shard/reads.js";
 import type { Shard } from "./shard/shard.js";
 import { type TypeRegistry, unknownCommand } from "./type-registry.js";
 
+export interface OpenShards {
+  readonly shards: readonly Shard[];
+  readonly log: LogWriter;
+  readonly upkeep: Upkeep;
+}
+
 export interface RequestParts {
   readonly types: TypeRegistry;
   readonly admission: AdmissionControl;
   readonly gate: Gate;
   readonly effects: Effect[];
-  /** Null until the shards are claimed. */
-  opened(): { readonly shards: readonly Shard[]; readonly log: LogWriter; readonly upkeep: Upkeep } | null;
+  /** Null until all shards are open. */
+  open(): OpenShards | null;
   shardOf(address: EntityAddress): number;
   /** Monotonic time of the step. */
   tickMs(): number;
@@ -71,7 +77,7 @@ export class Requests {
 
   /** What admission goes by. Once a turn. */
   measure(): void {
-    const opened = this.#parts.opened();
+    const opened = this.#parts.open();
     if (opened === null) return;
     this.#load.tailBytes = opened.upkeep.tailBytes;
     this.#load.tailRecords = opened.upkeep.tailRecords;
@@ -85,7 +91,7 @@ export class Requests {
 
   #deadLetters(input: AdminAsked & { readonly kind: "deadLettersAsked" }): void {
     const { request, of, limit } = input;
-    const opened = this.#parts.opened();
+    const opened = this.#parts.open();
     const first = this.#shardFor(of ?? { type: "", id: "" }, request);
     if (opened === null || first === null) return;
     const asked = of === null ? opened.shards.filter((shard) => shard.refusal === null) : [first];
@@ -104,7 +110,7 @@ export class Requests {
   /** The shard of an entity if it is open; else the request is answered, and null. */
   #shardFor(address: EntityAddress, request: number): Shard | null {
     const { admission } = this.#parts;
-    const opened = this.#parts.opened();
+    const opened = this.#parts.open();
     if (admission.phase === "open" && opened !== null) {
       const shard = opened.shards[this.#parts.shardOf(address)] ?? null;
       if (shard === null || shard.refusal === null) return shard;

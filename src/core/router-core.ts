@@ -23,7 +23,7 @@ import { IncarnationIds } from "./ownership/incarnation-ids.js";
 import { type Opened, openShards } from "./ownership/opening.js";
 import type { ReplaySize } from "./ownership/replay.js";
 import { Upkeep } from "./ownership/upkeep.js";
-import { Requests } from "./requests.js";
+import { type OpenShards, Requests } from "./requests.js";
 import type { Shard, ShardQueues } from "./shard/shard.js";
 import type { ShardHost } from "./shard/shard-host.js";
 import { CacheBudget } from "./store/cache-budget.js";
@@ -60,6 +60,7 @@ export class RouterCore {
   #opened: Opened | null = null;
   #custodies: readonly Custody[] = [];
   #upkeep: Upkeep | null = null;
+  #open: OpenShards | null = null;
   #closing: Closing | null = null;
   readonly #heldBytes = { uncommitted: 0, cache: 0 };
 
@@ -76,7 +77,7 @@ export class RouterCore {
       admission: this.#admission,
       gate: this.#gate,
       effects: this.#effects,
-      opened: () => (this.#opened === null || this.#upkeep === null ? null : { ...this.#opened, upkeep: this.#upkeep }),
+      open: () => this.#open,
       shardOf: (address) => this.#shardOf(address),
       tickMs: () => this.#tickMs,
     });
@@ -185,6 +186,7 @@ export class RouterCore {
     const tools = { ...shared, cache: this.#cache, effects: this.#effects, lost };
     const { node, formerNodes } = claimed;
     this.#upkeep = new Upkeep(this.#settings.upkeep, tools, this.#custodies, node, formerNodes, replayed, this.#tickMs);
+    this.#open = { shards, log, upkeep: this.#upkeep };
     this.#phase = "open";
     this.#admission.opened();
     this.#effects.push({ kind: "started" });

@@ -11,6 +11,8 @@ export interface ServedType {
 export class TypeRegistry {
   readonly #servedByName = new Map<string, ServedType>();
   readonly #colocationByType = new Map<string, Colocation>();
+  #lastAddress: EntityAddress | null = null;
+  #lastHash = 0;
 
   constructor(placements: readonly TypePlacement[]) {
     this.#place(placements);
@@ -28,7 +30,11 @@ export class TypeRegistry {
   }
 
   hashOf(address: EntityAddress): number {
-    return placementHash(address, this.#colocationByType.get(address.type) ?? BY_ENTITY);
+    // One command asks for the hash of one address several times in a row.
+    if (address === this.#lastAddress) return this.#lastHash;
+    this.#lastHash = placementHash(address, this.#colocationByType.get(address.type) ?? BY_ENTITY);
+    this.#lastAddress = address;
+    return this.#lastHash;
   }
 
   /** Tells a caller who named a type that is not served which ones are. */
@@ -39,6 +45,7 @@ export class TypeRegistry {
   }
 
   #place(placements: readonly TypePlacement[]): void {
+    this.#lastAddress = null;
     for (const { type, colocation } of placements) this.#colocationByType.set(type, colocation);
   }
 }

@@ -6,6 +6,7 @@
  */
 import { utf8Length, writeUtf8 } from "./utf8.js";
 
+const SHORT_TEXT = 0x80;
 const MAX_SAFE = Number.MAX_SAFE_INTEGER;
 
 export class ByteWriter {
@@ -89,6 +90,17 @@ export class ByteWriter {
 
   /** A varint length in bytes, then the text in UTF-8. Lone surrogates are refused. */
   text(value: string): void {
+    if (value.length < SHORT_TEXT) {
+      // Written behind room for a length of one byte, which is right for all but the rarest short texts.
+      this.#reserve(1 + value.length * 3);
+      const from = this.#length + 1;
+      const to = writeUtf8(value, this.#bytes, from);
+      if (to - from <= 0x7f) {
+        this.#bytes[this.#length] = to - from;
+        this.#length = to;
+        return;
+      }
+    }
     const length = utf8Length(value);
     this.varint(length);
     this.#reserve(length);
@@ -99,6 +111,15 @@ export class ByteWriter {
   rawText(value: string): void {
     this.#reserve(value.length * 3);
     this.#length = writeUtf8(value, this.#bytes, this.#length);
+  }
+
+  /** Writes over four bytes that were written before. */
+  setU32(at: number, value: number): void {
+    const bytes = this.#bytes;
+    bytes[at] = value;
+    bytes[at + 1] = value >>> 8;
+    bytes[at + 2] = value >>> 16;
+    bytes[at + 3] = value >>> 24;
   }
 
   /** What was written, as a view that the next write may overwrite. */

@@ -1,6 +1,7 @@
 /** What names an entity, which names are allowed, and where on the ring an entity lies. */
+import { ByteWriter } from "../bytes/byte-writer.js";
 import { murmur3 } from "../bytes/murmur3.js";
-import { encodeUtf8, isWellFormed, utf8Length } from "../bytes/utf8.js";
+import { isWellFormed, utf8Length } from "../bytes/utf8.js";
 
 export const ID_BYTES_MAX = 256;
 export const NAME_BYTES_MAX = 128;
@@ -66,10 +67,20 @@ export const BY_ENTITY: Colocation = { kind: "entity" };
 
 /** The 32-bit hash of the colocation key. Frozen: stored keys and shard ranges depend on it. */
 export function placementHash(address: EntityAddress, colocation: Colocation): number {
-  if (colocation.kind === "entity") return murmur3(encodeUtf8(addressText(address)));
-  const end = address.id.indexOf(colocation.separator);
-  return murmur3(encodeUtf8(end < 0 ? address.id : address.id.slice(0, end)));
+  scratch.clear();
+  if (colocation.kind === "entity") {
+    scratch.rawText(address.type);
+    scratch.u8(SLASH);
+    scratch.rawText(address.id);
+  } else {
+    const end = address.id.indexOf(colocation.separator);
+    scratch.rawText(end < 0 ? address.id : address.id.slice(0, end));
+  }
+  return murmur3(scratch.view());
 }
+
+const scratch = new ByteWriter(512);
+const SLASH = 0x2f;
 
 /** The shard whose range holds `hash`, when the ring is cut into `shards` equal ranges. */
 export function shardOfHash(hash: number, shards: number): number {

@@ -70,15 +70,21 @@ export class Upkeep {
 
   /** What a restart would have to read now. */
   get tailBytes(): number {
-    return this.#totalBytes - Math.min(...this.#tails.map((tail) => tail.bytes));
+    let least = Infinity;
+    for (const { bytes } of this.#tails) if (bytes < least) least = bytes;
+    return this.#totalBytes - least;
   }
 
   get tailRecords(): number {
-    return this.#totalRecords - Math.min(...this.#tails.map((tail) => tail.records));
+    let least = Infinity;
+    for (const { records } of this.#tails) if (records < least) least = records;
+    return this.#totalRecords - least;
   }
 
   get flushing(): number {
-    return this.#tails.filter((tail) => !tail.custody.isIdle).length;
+    let count = 0;
+    for (const { custody } of this.#tails) if (!custody.isIdle) count++;
+    return count;
   }
 
   /** Starts what is due. Once a turn. */
@@ -117,18 +123,20 @@ export class Upkeep {
   }
 
   #due(tickMs: number): Tail | null {
-    const idle = this.#tails.filter(({ custody }) => custody.isIdle && custody.isDirty && !custody.isRefused);
     let oldest: Tail | null = null;
-    for (const tail of idle) {
-      if (tail.custody.dirtyBytes > this.#limits.dirtyBytesMax) return tail;
+    let largest: Tail | null = null;
+    for (const tail of this.#tails) {
+      const { custody } = tail;
+      if (!custody.isIdle || !custody.isDirty || custody.isRefused) continue;
       if (oldest === null || tail.records < oldest.records) oldest = tail;
+      if (largest === null || custody.dirtyBytes > largest.custody.dirtyBytes) largest = tail;
     }
-    if (oldest === null) return null;
+    if (oldest === null || largest === null) return null;
+    if (largest.custody.dirtyBytes > this.#limits.dirtyBytesMax) return largest;
     const isLong = this.tailBytes > this.#limits.tailBytesTarget || this.tailRecords > this.#limits.tailRecordsTarget;
     const isOld = tickMs - oldest.sinceMs > this.#limits.tailAgeMaxMs;
     if (isLong || isOld) return oldest;
-    if (!this.#tools.cache.isOverfull) return null;
-    return idle.reduce((largest, tail) => (tail.custody.dirtyBytes > largest.custody.dirtyBytes ? tail : largest));
+    return this.#tools.cache.isOverfull ? largest : null;
   }
 
   #flush(tail: Tail, tickMs: number): void {
@@ -143,10 +151,10 @@ export class Upkeep {
   #publish(): void {
     if (this.#isPublishing) return;
     const { log, client, codec, clusterId, effects } = this.#tools;
-    const needed = this.#tails.map(({ custody }) =>
-      custody.isDirty || custody.isRefused || !custody.isIdle ? custody.neededFrom : Infinity,
-    );
-    const base = Math.min(log.durable + 1, ...needed);
+    let base = log.durable + 1;
+    for (const { custody } of this.#tails) {
+      if (custody.isDirty || custody.isRefused || !custody.isIdle) base = Math.min(base, custody.neededFrom);
+    }
     const { document, token: expected } = this.#node;
     if (base < document.base + BASE_STEP) return;
     this.#isPublishing = true;

@@ -16,7 +16,7 @@ import { decodeResult, resultKey } from "../store/key-spaces/result.js";
 import type { Invocations } from "./invocations.js";
 import type { OutcomeWaiters } from "./outcome-waiters.js";
 import type { ShardContext } from "./shard-context.js";
-import { EntitySlot, type Item, newItem } from "./slot.js";
+import { EntitySlot, type Item, newItem, runAll } from "./slot.js";
 import type { StoreReads } from "./store-reads.js";
 
 const FOLD_PAGE = 1_000;
@@ -140,7 +140,7 @@ export class Arrivals {
       bytesMax: FOLD_PAGE_BYTES,
     };
     this.#reads.scan(range, (items, next) => {
-      for (const { key, value } of items) slot.unfolded.push(decodeEvent(key, value));
+      slot.unfolded = [...slot.unfolded, ...items.map(({ key, value }) => decodeEvent(key, value))];
       const last = slot.unfolded.at(-1)?.version ?? 0;
       if (next !== null) return this.#readUnfolded(slot, last + 1);
       this.#loaded(slot);
@@ -149,8 +149,8 @@ export class Arrivals {
 
   #loaded(slot: EntitySlot): void {
     slot.status = "idle";
-    for (const opener of slot.openers.splice(0)) opener();
-    if (slot.isFolded) for (const read of slot.readers.splice(0)) read();
+    runAll(slot.takeOpeners());
+    if (slot.isFolded) runAll(slot.takeReaders());
     this.goOn(slot);
   }
 

@@ -13,7 +13,7 @@ import type { Messages } from "./messages.js";
 import type { OutcomeWaiters } from "./outcome-waiters.js";
 import { consumedBy, type Proposal, propose } from "./proposal.js";
 import type { ShardContext } from "./shard-context.js";
-import type { EntitySlot, Item } from "./slot.js";
+import { type EntitySlot, type Item, runAll } from "./slot.js";
 
 export class Invocations {
   readonly #context: ShardContext;
@@ -79,7 +79,7 @@ export class Invocations {
       version: slot.version,
       stateVersion: state === null ? slot.spec.stateVersion : slot.stateVersion,
       state,
-      events: slot.unfolded.slice(0, this.#context.host.limits.foldEventsMax),
+      events: slot.unfolded.length === 0 ? slot.unfolded : slot.unfolded.slice(0, this.#context.host.limits.foldEventsMax),
       commands: slot.running.map((item, index) => invocationCommand(item, index)),
     };
   }
@@ -121,6 +121,7 @@ export class Invocations {
       if (fold !== null) this.#cacheFold(slot, fold.state);
       return slot.position;
     }
+    this.#context.state.rememberPrefix(slot.address, slot.prefix);
     const position = this.#context.commit(body, fold);
     if (position === null) return null;
     slot.position = position;
@@ -146,7 +147,7 @@ export class Invocations {
     if (body.version === body.previousVersion) return;
     let version = body.previousVersion;
     const atMs = this.#context.state.timeMs;
-    for (const event of body.events) slot.unfolded.push({ version: ++version, atMs, ...event });
+    slot.unfolded = [...slot.unfolded, ...body.events.map((event) => ({ version: ++version, atMs, ...event }))];
   }
 
   #settle(slot: EntitySlot, proposal: Proposal & { readonly kind: "proposed" }, position: number): void {
@@ -154,7 +155,7 @@ export class Invocations {
     for (const { item, outcome, version } of proposal.settled) this.#end(slot, item, outcome, version, position);
     const { fault, skipped } = proposal;
     if (fault === null) {
-      slot.mailbox.unshift(...skipped);
+      if (skipped.length > 0) slot.mailbox.unshift(...skipped);
       return;
     }
     slot.mailbox.unshift(fault.item, ...skipped);
@@ -257,13 +258,13 @@ export class Invocations {
 
   /** An invocation that only folded events behind the state. */
   #folded(slot: EntitySlot, result: EntityResult): void {
-    const folded = slot.unfolded.splice(0, this.#context.host.limits.foldEventsMax);
-    const last = folded.at(-1);
+    const { foldEventsMax } = this.#context.host.limits;
+    const last = slot.unfolded[Math.min(foldEventsMax, slot.unfolded.length) - 1];
     if (result.state === undefined || last === undefined) {
-      slot.unfolded.unshift(...folded);
       slot.retryAtMs = this.#context.host.tickMs + this.#context.host.limits.retryMaxMs;
       this.#backingOff.push(slot.retryAtMs, slot);
     } else {
+      slot.unfolded = slot.unfolded.slice(foldEventsMax);
       slot.state = result.state === null ? null : result.state.slice();
       slot.stateVersion = slot.spec.stateVersion;
       slot.foldedVersion = last.version;
@@ -287,8 +288,8 @@ export class Invocations {
   }
 
   #goOn(slot: EntitySlot): void {
-    if (slot.openers.length > 0) for (const opener of slot.openers.splice(0)) opener();
-    if (slot.isFolded && slot.readers.length > 0) for (const read of slot.readers.splice(0)) read();
+    if (slot.openers.length > 0) runAll(slot.takeOpeners());
+    if (slot.isFolded && slot.readers.length > 0) runAll(slot.takeReaders());
     this.#messages.refill(slot);
     this.offer(slot);
     this.#context.retire(slot);

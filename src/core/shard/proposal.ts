@@ -55,6 +55,16 @@ export function propose(
   }
 }
 
+interface TimerChanges {
+  readonly set: readonly Timer[];
+  readonly cancelled: readonly string[];
+  readonly past: readonly TimerPast[];
+  readonly withdrawn: readonly number[];
+}
+
+const NO_ITEMS: readonly Item[] = [];
+const NO_TIMERS: TimerChanges = { set: [], cancelled: [], past: [], withdrawn: [] };
+
 class ProposalBuilder {
   readonly #context: ShardContext;
   readonly #slot: EntitySlot;
@@ -62,8 +72,9 @@ class ProposalBuilder {
   readonly #events: NewEvent[] = [];
   readonly #consumed: Consumed[] = [];
   readonly #born: Message[] = [];
-  readonly #bornByTarget = new Map<number, number>();
-  readonly #timerByName = new Map<string, Timer | null>();
+  /** Most commands send nothing and set no timers: these are made when they do. */
+  #bornByTarget: Map<number, number> | null = null;
+  #timerByName: Map<string, Timer | null> | null = null;
   readonly #settled: Settled[] = [];
   #bornIndex = 0;
   #changes = false;
@@ -91,7 +102,7 @@ class ProposalBuilder {
       version,
       settled: this.#settled,
       fault: fault === null ? null : { item: items[ran] as Item, message: fault },
-      skipped: items.slice(fault === null ? ran : ran + 1),
+      skipped: ran === items.length ? NO_ITEMS : items.slice(fault === null ? ran : ran + 1),
     };
   }
 
@@ -129,7 +140,7 @@ class ProposalBuilder {
 
   #perform(cause: Command, effect: FunctionEffect): void {
     if (effect.kind === "cancel") {
-      this.#timerByName.set(effect.timer, null);
+      this.#setTimer(effect.timer, null);
       return;
     }
     const { limits } = this.#context.host;
@@ -146,14 +157,20 @@ class ProposalBuilder {
         ? command
         : { ...command, replyTo: { to: this.#slot.address, handler: effect.replyTo.handler, context: effect.replyTo.context } };
     if (effect.afterMs === 0) {
-      if (effect.timer !== null) this.#timerByName.set(effect.timer, null);
+      if (effect.timer !== null) this.#setTimer(effect.timer, null);
       return this.#bear(effect.to, sent);
     }
     const name = effect.timer ?? `$${command.id}`;
     const dueAtMs = Math.ceil(this.#context.nowMs + effect.afterMs);
     // What runs later sees the moment it is due as its `now`, not the one it was asked for.
     const later = { ...sent, acceptedAtMs: dueAtMs };
-    this.#timerByName.set(name, { owner: this.#slot.address, name, dueAtMs, to: effect.to, command: later });
+    this.#setTimer(name, { owner: this.#slot.address, name, dueAtMs, to: effect.to, command: later });
+  }
+
+  /** The last word on a name counts. */
+  #setTimer(name: string, timer: Timer | null): void {
+    this.#timerByName ??= new Map();
+    this.#timerByName.set(name, timer);
   }
 
   #checkTarget(effect: FunctionEffect & { readonly kind: "send" }): void {
@@ -188,6 +205,7 @@ class ProposalBuilder {
     const { host, shard, state } = this.#context;
     if (this.#born.length >= host.limits.sendsPerInvocationMax) throw new Rejection("too many messages in one invocation", true);
     const targetShard = host.shardOf(to);
+    this.#bornByTarget ??= new Map();
     const born = this.#bornByTarget.get(targetShard) ?? 0;
     this.#bornByTarget.set(targetShard, born + 1);
     this.#born.push({ sourceShard: shard, targetShard, number: state.nextNumber(targetShard) + born, to, command, timer: null });
@@ -234,7 +252,8 @@ class ProposalBuilder {
     };
   }
 
-  #timers(): { set: Timer[]; cancelled: string[]; past: TimerPast[]; withdrawn: number[] } {
+  #timers(): TimerChanges {
+    if (this.#timerByName === null) return NO_TIMERS;
     const set: Timer[] = [];
     const cancelled: string[] = [];
     const past: TimerPast[] = [];

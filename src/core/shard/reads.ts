@@ -43,7 +43,7 @@ export class Reads {
       });
     };
     if (slot.status !== "loading" && slot.isFolded) read();
-    else slot.readers.push(read);
+    else slot.readers = [...slot.readers, read];
     this.#arrivals.goOn(slot);
   }
 
@@ -69,7 +69,7 @@ export class Reads {
         this.#context.retire(slot);
       });
     };
-    if (slot.status === "loading") slot.openers.push(whenOpen);
+    if (slot.status === "loading") slot.openers = [...slot.openers, whenOpen];
     else whenOpen();
   }
 

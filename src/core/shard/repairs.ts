@@ -78,10 +78,10 @@ export class Repairs {
     const slot = this.#arrivals.open(input.of, spec);
     slot.isPurging = true;
     const begin = (): void => {
-      if (slot.status === "running" || slot.status === "offered") slot.openers.push(begin);
+      if (slot.status === "running" || slot.status === "offered") slot.openers = [...slot.openers, begin];
       else this.#purgeSpace(input, slot, 0);
     };
-    if (slot.status === "loading") slot.openers.push(begin);
+    if (slot.status === "loading") slot.openers = [...slot.openers, begin];
     else begin();
   }
 

@@ -24,6 +24,8 @@ export class ShardState {
   timeMs = 0;
   nextInboxNumber = 1;
   inboxCount = 0;
+  #lastAddress: EntityAddress | null = null;
+  #lastPrefix: EntityPrefix = new Uint8Array(0);
   readonly #hashOf: (address: EntityAddress) => number;
   readonly #typeOf: (name: string) => EntityType | null;
 
@@ -40,7 +42,17 @@ export class ShardState {
   }
 
   prefixOf(address: EntityAddress): EntityPrefix {
-    return entityPrefix(address, this.#hashOf(address));
+    // What is proposed is applied next, for the same entity.
+    if (address === this.#lastAddress) return this.#lastPrefix;
+    this.#lastPrefix = entityPrefix(address, this.#hashOf(address));
+    this.#lastAddress = address;
+    return this.#lastPrefix;
+  }
+
+  /** Names the prefix that the entity has, for the next `prefixOf`. */
+  rememberPrefix(address: EntityAddress, prefix: EntityPrefix): void {
+    this.#lastAddress = address;
+    this.#lastPrefix = prefix;
   }
 
   hashOf(address: EntityAddress): number {

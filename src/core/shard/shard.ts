@@ -250,12 +250,9 @@ export class Shard {
 
   /** Monotonic moment of the next thing that only time brings. Timers are due by wall time. */
   wakeAtMs(tickMs: number, nowMs: number): number {
-    const moments = [this.#invocations.wakeAtMs, this.#messages.wakeAtMs].filter((moment) => moment !== null);
-    const timer = this.#timers.wakeAtMs;
-    if (timer !== null) moments.push(tickMs + Math.max(0, timer - nowMs));
-    const { wakeAtMs } = this.state.store;
-    if (wakeAtMs !== Infinity) moments.push(tickMs + Math.max(0, wakeAtMs - nowMs));
-    return Math.min(Infinity, ...moments);
+    const byWall = Math.min(this.#timers.wakeAtMs ?? Infinity, this.state.store.wakeAtMs);
+    const byTick = Math.min(this.#invocations.wakeAtMs ?? Infinity, this.#messages.wakeAtMs ?? Infinity);
+    return byWall === Infinity ? byTick : Math.min(byTick, tickMs + Math.max(0, byWall - nowMs));
   }
 
   /** Commands of clients that wait or run. */

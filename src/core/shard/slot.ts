@@ -32,8 +32,15 @@ export function newItem(command: Command, origin: Origin, timer: string | null):
   return { command, origin, timer, waiters: [], attempts: 0, faults: 0, isChecked: true };
 }
 
+export function runAll(waiting: readonly (() => void)[]): void {
+  for (const one of waiting) one();
+}
+
 /** What a command weighs beside its input. */
 export const ITEM_OVERHEAD_BYTES = 400;
+
+/** An invocation takes no more commands of one entity than this, so nobody looks further. */
+const LOOK_AHEAD_MAX = 256;
 
 export type SlotStatus = "loading" | "idle" | "offered" | "running";
 
@@ -43,6 +50,9 @@ export interface SlotOwner {
   finished(slot: EntitySlot, deployment: string, result: EntityResult): void;
   unfinished(slot: EntitySlot, verdict: Verdict): void;
 }
+
+/** Most entities never have any of these: one empty list serves them all. */
+const NONE: readonly never[] = [];
 
 export class EntitySlot implements Runnable {
   readonly shard: SlotOwner;
@@ -57,12 +67,12 @@ export class EntitySlot implements Runnable {
   foldedVersion = 0;
   state: Payload | null = null;
   /** Events behind `state`, which the function has not folded yet. */
-  unfolded: HistoryEvent[] = [];
+  unfolded: readonly HistoryEvent[] = NONE;
   /** The highest position that its state depends on. */
   position = 0;
   readonly mailbox: Item[] = [];
   /** The commands of the invocation that is under way. */
-  running: readonly Item[] = [];
+  running: readonly Item[] = NONE;
   attempt = 0;
   /** Not offered before this moment, after a fault. */
   retryAtMs = 0;
@@ -70,9 +80,9 @@ export class EntitySlot implements Runnable {
   /** Set when a poisoned command stops the entity until somebody decides (on-poison: pause). */
   isPaused = false;
   /** Reads that wait for the folded state. */
-  readers: (() => void)[] = [];
+  readers: readonly (() => void)[] = NONE;
   /** What waits for the entity to be loaded, or to stand between two invocations. */
-  openers: (() => void)[] = [];
+  openers: readonly (() => void)[] = NONE;
   /** While an entity is purged none of its commands run. */
   isPurging = false;
   followers = 0;
@@ -102,13 +112,14 @@ export class EntitySlot implements Runnable {
   get commandCount(): number {
     if (this.isSuspect) return this.mailbox[0]?.isChecked === true ? 1 : 0;
     let count = 0;
-    while (this.mailbox[count]?.isChecked === true) count++;
+    while (count < LOOK_AHEAD_MAX && this.mailbox[count]?.isChecked === true) count++;
     return count;
   }
 
   get bytes(): number {
     let bytes = (this.state?.length ?? 0) + 200;
-    for (const item of this.mailbox) bytes += item.command.input.length + 100;
+    const count = Math.min(LOOK_AHEAD_MAX, this.mailbox.length);
+    for (let at = 0; at < count; at++) bytes += (this.mailbox[at] as Item).command.input.length + 100;
     return bytes;
   }
 
@@ -135,6 +146,18 @@ export class EntitySlot implements Runnable {
       this.overflowFrom === 0 &&
       !this.isPaused
     );
+  }
+
+  takeReaders(): readonly (() => void)[] {
+    const { readers } = this;
+    this.readers = NONE;
+    return readers;
+  }
+
+  takeOpeners(): readonly (() => void)[] {
+    const { openers } = this;
+    this.openers = NONE;
+    return openers;
   }
 
   /** The mailbox's or the running invocation's command of that id. */

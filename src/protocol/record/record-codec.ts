@@ -2,7 +2,7 @@
  * Records as bytes: what stands at one position of a log. Persisted: docs/formats.md, "Records".
  *
  * Head: "HFR", format version, codec (0: as it is), key id (0: not encrypted), kind, cluster id (16 bytes), nonce
- * (12 bytes). Then entries until the end, each with its length in front; or, in a seal, the incarnation that wrote it.
+ * (12 bytes). Then entries until the end, each with its length in front (4 bytes); or, in a seal, the incarnation that wrote it.
  * What the length covers is the entry alone, so that a reader skips what it does not want without decoding it.
  */
 import { ByteReader, MalformedBytes } from "../../core/bytes/byte-reader.js";
@@ -21,10 +21,9 @@ const PLAIN = 0;
 const NO_KEY = 0;
 const ENTRIES = 0;
 const SEAL = 1;
+const LENGTH_BYTES = 4;
 
 export function recordCodec(clusterId: Uint8Array): RecordCodec {
-  const entryScratch = new ByteWriter(4096);
-
   function writeHead(writer: ByteWriter, kind: number, nonce: Uint8Array): void {
     for (const byte of MAGIC) writer.u8(byte);
     writer.u8(RECORD_FORMAT_VERSION);
@@ -39,9 +38,10 @@ export function recordCodec(clusterId: Uint8Array): RecordCodec {
     beginRecord: (writer, nonce) => writeHead(writer, ENTRIES, nonce),
 
     encodeEntry(entry: Entry, writer: ByteWriter): void {
-      entryScratch.clear();
-      encodeEntry(entry, entryScratch);
-      writer.block(entryScratch.view());
+      const at = writer.length;
+      writer.u32(0);
+      encodeEntry(entry, writer);
+      writer.setU32(at, writer.length - at - LENGTH_BYTES);
     },
 
     encodeSeal(by: LogId, nonce: Uint8Array): Uint8Array {
@@ -66,7 +66,7 @@ export function recordCodec(clusterId: Uint8Array): RecordCodec {
       if (kind !== ENTRIES) throw new MalformedBytes(`a record of unknown kind ${kind}`);
       const entries: Entry[] = [];
       while (reader.remaining > 0) {
-        const length = reader.varint();
+        const length = reader.u32();
         const end = reader.offset + length;
         if (length > reader.remaining) throw new MalformedBytes("an entry is longer than its record");
         entries.push(decodeEntry(reader));

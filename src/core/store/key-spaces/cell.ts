@@ -8,7 +8,7 @@
 import { ByteReader } from "../../bytes/byte-reader.js";
 import { ByteWriter } from "../../bytes/byte-writer.js";
 import type { Payload } from "../../entity/command.js";
-import { CELL_SPACE, type EntityPrefix, entityKey } from "./key-space.js";
+import { CELL_SPACE, type EntityPrefix, entityKeyView } from "./key-space.js";
 
 export interface Cell {
   /** The entity's version: how many changes it has seen. */
@@ -30,8 +30,9 @@ const HAS_STATE = 1;
 const IS_PARTIAL = 2;
 const scratch = new ByteWriter(4096);
 
+/** A view that the next key of an entity overwrites. */
 export function cellKey(prefix: EntityPrefix): Uint8Array {
-  return entityKey(CELL_SPACE, prefix);
+  return entityKeyView(CELL_SPACE, prefix);
 }
 
 /** The encoded cell, as a view that the next call overwrites: the store copies it. */

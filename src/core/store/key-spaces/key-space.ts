@@ -26,6 +26,7 @@ export const BOOKKEEPING_SPACE = 9;
 export type EntityPrefix = Uint8Array & { readonly brand?: "EntityPrefix" };
 
 const scratch = new ByteWriter(512);
+const viewScratch = new ByteWriter(512);
 
 export function entityPrefix(address: EntityAddress, hash: number): EntityPrefix {
   scratch.clear();
@@ -56,6 +57,15 @@ export function rangeEnd(prefix: Uint8Array): Uint8Array {
     return end;
   }
   throw new RangeError("a key of 0xff bytes alone ends no range");
+}
+
+/** As `entityKey`, but a view that the next call overwrites: for a key that is used at once and not kept. */
+export function entityKeyView(space: number, prefix: EntityPrefix, name = ""): Uint8Array {
+  viewScratch.clear();
+  viewScratch.u8(space);
+  viewScratch.raw(prefix);
+  if (name !== "") viewScratch.rawText(name);
+  return viewScratch.view();
 }
 
 /** A key of one entity: the space, the prefix, and what `tail` writes. A new array each. */

@@ -7,12 +7,13 @@ import { ByteReader } from "../../bytes/byte-reader.js";
 import { ByteWriter } from "../../bytes/byte-writer.js";
 import { decodeOutcome, encodeOutcome } from "../../entity/command-codec.js";
 import type { StoredResult } from "../../log/entry.js";
-import { type EntityPrefix, entityKey, RESULT_SPACE } from "./key-space.js";
+import { type EntityPrefix, entityKeyView, RESULT_SPACE } from "./key-space.js";
 
 const scratch = new ByteWriter(1024);
 
+/** A view that the next key of an entity overwrites. */
 export function resultKey(prefix: EntityPrefix, commandId: string): Uint8Array {
-  return entityKey(RESULT_SPACE, prefix, (writer) => writer.rawText(commandId));
+  return entityKeyView(RESULT_SPACE, prefix, commandId);
 }
 
 export function encodeResult(result: StoredResult): Uint8Array {
