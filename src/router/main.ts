@@ -153,10 +153,12 @@ async function openStorage(settings: Settings): Promise<Storage> {
       close: async () => {
         await compactor.close();
         await Promise.all([journal.close(), directory.close(), snapshots.close()]);
+        await files.close();
         await lock.release();
       },
     };
   } catch (error) {
+    await files.close();
     await lock.release();
     throw error;
   }
