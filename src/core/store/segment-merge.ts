@@ -58,13 +58,20 @@ export class SegmentMerge {
 
   #advance(): MergeStep {
     for (let entries = 0; entries < ENTRIES_PER_STEP && !this.#writer.isChunkReady; entries++) {
-      for (const [index, input] of this.#inputs.entries()) {
-        const need = input.need();
-        if (need !== null) return { kind: "read", input: index, object: input.reference.object, ...need };
-      }
+      const read = this.#neededRead();
+      if (read !== null) return read;
       if (!this.#mergeOne()) return this.#end();
     }
     return { kind: "chunk", bytes: this.#writer.takeChunk() ?? NO_BYTES };
+  }
+
+  #neededRead(): MergeStep | null {
+    for (let index = 0; index < this.#inputs.length; index++) {
+      const input = this.#inputs[index] as MergeInput;
+      const need = input.need();
+      if (need !== null) return { kind: "read", input: index, object: input.reference.object, ...need };
+    }
+    return null;
   }
 
   #end(): MergeStep {
