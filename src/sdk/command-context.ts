@@ -1,6 +1,6 @@
 /** The `ctx` of a handler: what it may look at, and the effects it asks for until it ends. */
 import type { JsonCommand, JsonEffect, JsonEntity } from "../protocol/function/json-form.js";
-import { checkName } from "./address.js";
+import { checkName, type EntityAddress } from "./address.js";
 import type { Definition } from "./definition.js";
 import { type Duration, delayMs } from "./duration.js";
 import type { AskOptions, DelayOptions, ReadContext } from "./handlers.js";
@@ -77,59 +77,104 @@ export class CommandScope {
   }
 }
 
-/** What queries see. */
-export function readContext(entity: JsonEntity, command: JsonCommand, source: SignalSource): ReadContext {
-  return {
-    id: entity.id,
-    commandId: command.id,
-    attempt: command.attempt,
-    caller: command.caller,
-    metadata: command.metadata,
-    get now() {
-      return new Date(command.now);
-    },
-    get signal() {
-      return source.signal;
-    },
-  };
+/** What queries see. Getters lie on the prototype: on a literal they would cost more than all the rest. */
+export class QueryContext implements ReadContext {
+  readonly id: string;
+  readonly #command: JsonCommand;
+  readonly #source: SignalSource;
+
+  constructor(entity: JsonEntity, command: JsonCommand, source: SignalSource) {
+    this.id = entity.id;
+    this.#command = command;
+    this.#source = source;
+  }
+
+  get commandId(): string {
+    return this.#command.id;
+  }
+
+  get attempt(): number {
+    return this.#command.attempt;
+  }
+
+  get caller(): EntityAddress | null {
+    return this.#command.caller;
+  }
+
+  get metadata(): { readonly [name: string]: string } {
+    return this.#command.metadata;
+  }
+
+  get now(): Date {
+    return new Date(this.#command.now);
+  }
+
+  get signal(): AbortSignal {
+    return this.#source.signal;
+  }
 }
 
 /** What command and answer handlers see. Its functions need no `this`, so that handlers may take them apart. */
-export function commandContext(
-  entity: JsonEntity,
-  command: JsonCommand,
-  source: SignalSource,
-  scope: CommandScope,
-  cell: StateCell,
-) {
-  return {
-    id: entity.id,
-    commandId: command.id,
-    attempt: command.attempt,
-    caller: command.caller,
-    metadata: command.metadata,
-    get now(): Date {
-      return new Date(command.now);
-    },
-    get signal(): AbortSignal {
-      return source.signal;
-    },
-    get state(): unknown {
-      return cell.current();
-    },
-    set state(value: unknown) {
-      scope.assertOpen();
-      cell.assign(value);
-    },
-    emit: (name: string, data: unknown): void => {
-      scope.assertOpen();
-      cell.emit(name, data);
-    },
-    send: (message: Message): void => scope.send(message, 0, undefined),
-    sendAfter: (delay: Duration, message: Message, options: DelayOptions = {}): void =>
-      scope.send(message, delayMs(delay), options.timer),
-    ask: (message: Message, handler: string, context?: unknown, options: AskOptions = {}): void =>
-      scope.ask(message, handler, context, options),
-    cancel: (timer: string): void => scope.cancel(timer),
+export class CommandContext implements ReadContext {
+  readonly id: string;
+  readonly #command: JsonCommand;
+  readonly #source: SignalSource;
+  readonly #scope: CommandScope;
+  readonly #cell: StateCell;
+
+  constructor(entity: JsonEntity, command: JsonCommand, source: SignalSource, scope: CommandScope, cell: StateCell) {
+    this.id = entity.id;
+    this.#command = command;
+    this.#source = source;
+    this.#scope = scope;
+    this.#cell = cell;
+  }
+
+  get commandId(): string {
+    return this.#command.id;
+  }
+
+  get attempt(): number {
+    return this.#command.attempt;
+  }
+
+  get caller(): EntityAddress | null {
+    return this.#command.caller;
+  }
+
+  get metadata(): { readonly [name: string]: string } {
+    return this.#command.metadata;
+  }
+
+  get now(): Date {
+    return new Date(this.#command.now);
+  }
+
+  get signal(): AbortSignal {
+    return this.#source.signal;
+  }
+
+  get state(): unknown {
+    return this.#cell.current();
+  }
+
+  set state(value: unknown) {
+    this.#scope.assertOpen();
+    this.#cell.assign(value);
+  }
+
+  readonly emit = (name: string, data: unknown): void => {
+    this.#scope.assertOpen();
+    this.#cell.emit(name, data);
   };
+
+  readonly send = (message: Message): void => this.#scope.send(message, 0, undefined);
+
+  readonly sendAfter = (delay: Duration, message: Message, options: DelayOptions = {}): void =>
+    this.#scope.send(message, delayMs(delay), options.timer);
+
+  readonly ask = (message: Message, handler: string, context?: unknown, options: AskOptions = {}): void =>
+    this.#scope.ask(message, handler, context, options);
+
+  readonly cancel = (timer: string): void => this.#scope.cancel(timer);
 }

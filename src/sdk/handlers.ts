@@ -1,12 +1,11 @@
 /** What handlers are given and must return, derived from the contract and the options of a definition. */
 import type { EntityAddress } from "./address.js";
+import type { Awaitable } from "./awaitable.js";
 import type { CommandSpec, CommandSpecs, EventSchema, EventSpecs, QuerySpec, QuerySpecs } from "./declarations.js";
 import type { Duration } from "./duration.js";
 import type { Message } from "./message.js";
 import type { Outcome, RepliesSpec, ReplySpec } from "./replies.js";
 import type { InputOf, OutputOf, Schema } from "./schema.js";
-
-type Awaitable<T> = T | Promise<T>;
 
 /** What every handler may look at. */
 export interface ReadContext {

@@ -8,6 +8,10 @@ const DEPTH_MAX = 1_000;
  */
 export function jsonCopy(value: unknown, what: string): unknown {
   if (value === undefined || value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "number") {
+    if (Number.isFinite(value)) return value;
+    throw new TypeError(`${what} is ${value}, which JSON cannot write`);
+  }
   let text: string | undefined;
   try {
     text = JSON.stringify(value);

@@ -1,6 +1,7 @@
 /** Runs the commands of one entity of an invocation, in order, and says what came of each. */
 import type { JsonCommand, JsonEntity, JsonEntityResult, JsonOutcome } from "../protocol/function/json-form.js";
-import { CommandScope, commandContext, readContext, type SignalSource } from "./command-context.js";
+import { type Awaitable, andThen, isPromise } from "./awaitable.js";
+import { CommandContext, CommandScope, QueryContext, type SignalSource } from "./command-context.js";
 import type { Definition } from "./definition.js";
 import { jsonCopy } from "./json-value.js";
 import { INVALID_INPUT, isRefusal } from "./refusal.js";
@@ -50,7 +51,8 @@ export async function runEntity(
       outcomes.push(faulted(error, entity, command, scope));
       continue;
     }
-    const outcome = await runCommand(definition, entity, command, cell, scope);
+    const running = runCommand(definition, entity, command, cell, scope);
+    const outcome = isPromise(running) ? await running : running;
     isDone ||= command.query !== true && "reply" in outcome;
     outcomes.push(outcome);
   }
@@ -61,30 +63,37 @@ function isFault(outcome: JsonOutcome): boolean {
   return "fault" in outcome;
 }
 
-async function runCommand(
+function runCommand(
   definition: Definition,
   entity: JsonEntity,
   command: JsonCommand,
   cell: StateCell,
   scope: InvocationScope,
-): Promise<JsonOutcome> {
+): Awaitable<JsonOutcome> {
   const effects = new CommandScope(definition);
-  try {
-    const reply = await callHandler(definition, entity, command, cell, scope, effects);
-    const collected = effects.close();
-    const events = cell.commit();
-    return {
-      n: command.n,
-      reply: jsonCopy(reply, `the reply of "${command.name}"`),
-      ...(events.length > 0 && { events }),
-      ...(collected.length > 0 && { effects: collected }),
-    };
-  } catch (thrown) {
+  const failed = (thrown: unknown): JsonOutcome => {
     effects.close();
     cell.rollback();
     return isRefusal(thrown) || thrown instanceof InvalidInput
       ? refused(thrown, entity, command, scope)
       : faulted(thrown, entity, command, scope);
+  };
+  const done = (reply: unknown): JsonOutcome => {
+    const kept = jsonCopy(reply, `the reply of "${command.name}"`);
+    const collected = effects.close();
+    const events = cell.commit();
+    return {
+      n: command.n,
+      reply: kept,
+      ...(events.length > 0 && { events }),
+      ...(collected.length > 0 && { effects: collected }),
+    };
+  };
+  try {
+    const replied = callHandler(definition, entity, command, cell, scope, effects);
+    return isPromise(replied) ? Promise.resolve(replied).then(done).catch(failed) : done(replied);
+  } catch (thrown) {
+    return failed(thrown);
   }
 }
 
@@ -95,48 +104,53 @@ function callHandler(
   cell: StateCell,
   scope: InvocationScope,
   effects: CommandScope,
-): Promise<unknown> {
+): Awaitable<unknown> {
   if (command.answer !== undefined) return callReplyHandler();
   return command.query === true ? callQuery() : callCommand();
 
-  async function callCommand(): Promise<unknown> {
+  function callCommand(): Awaitable<unknown> {
     const spec = own(definition.contract.commands, command.name);
     const handler = definition.commands.get(command.name);
     if (spec === undefined || handler === undefined) throw new Error(`${entity.type} has no command "${command.name}"`);
-    const input = await checkedInput(spec.input, command);
-    return checkedReply(spec.reply, await handler(commandContext(entity, command, scope, effects, cell), input), command);
+    const replied = andThen(checkedInput(spec.input, command), (input) =>
+      handler(new CommandContext(entity, command, scope, effects, cell), input),
+    );
+    return andThen(replied, (reply) => checkedReply(spec.reply, reply, command));
   }
 
-  async function callQuery(): Promise<unknown> {
+  function callQuery(): Awaitable<unknown> {
     const spec = own(definition.contract.queries, command.name);
     const handler = definition.queries.get(command.name);
     if (spec === undefined || handler === undefined) throw new Error(`${entity.type} has no query "${command.name}"`);
-    const input = await checkedInput(spec.input, command);
-    const context = readContext(entity, command, scope);
-    const reply = definition.kind === "action" ? handler(input, context) : handler(cell.current(), input, context);
-    return checkedReply(spec.reply, await reply, command);
+    const context = new QueryContext(entity, command, scope);
+    const replied = andThen(checkedInput(spec.input, command), (input) =>
+      definition.kind === "action" ? handler(input, context) : handler(cell.current(), input, context),
+    );
+    return andThen(replied, (reply) => checkedReply(spec.reply, reply, command));
   }
 
-  async function callReplyHandler(): Promise<unknown> {
+  function callReplyHandler(): Awaitable<unknown> {
     const handler = definition.onReply.get(command.name);
     if (handler === undefined) throw new Error(`${entity.type} has no reply handler "${command.name}"`);
-    await handler(commandContext(entity, command, scope, effects, cell), command.answer, command.input);
-    return undefined;
+    const context = new CommandContext(entity, command, scope, effects, cell);
+    return andThen(handler(context, command.answer, command.input), () => undefined);
   }
 }
 
-async function checkedInput(schema: Schema | undefined, command: JsonCommand): Promise<unknown> {
+function checkedInput(schema: Schema | undefined, command: JsonCommand): Awaitable<unknown> {
   if (schema === undefined) return undefined;
-  const checked = await check(schema, command.input);
-  if (!checked.ok) throw new InvalidInput(command.name, checked.fields);
-  return checked.value;
+  return andThen(check(schema, command.input), (checked) => {
+    if (!checked.ok) throw new InvalidInput(command.name, checked.fields);
+    return checked.value;
+  });
 }
 
-async function checkedReply(schema: Schema | undefined, reply: unknown, command: JsonCommand): Promise<unknown> {
+function checkedReply(schema: Schema | undefined, reply: unknown, command: JsonCommand): Awaitable<unknown> {
   if (schema === undefined) return undefined;
-  const checked = await check(schema, reply);
-  if (!checked.ok) throw new TypeError(`the reply of "${command.name}" does not fit its schema: ${fieldsText(checked.fields)}`);
-  return checked.value;
+  return andThen(check(schema, reply), (checked) => {
+    if (!checked.ok) throw new TypeError(`the reply of "${command.name}" does not fit its schema: ${fieldsText(checked.fields)}`);
+    return checked.value;
+  });
 }
 
 /** The input does not fit: a refusal of the SDK's own, which the ingress turns into a 422 that names the fields. */

@@ -3,6 +3,8 @@
  * interface alone and imports no library. What a schema accepts is what senders write; what it returns is what handlers get.
  */
 
+import { type Awaitable, andThen, isPromise } from "./awaitable.js";
+
 /** A Standard Schema: zod, valibot, arktype and others offer it. */
 export interface Schema<Input = unknown, Output = Input> {
   readonly "~standard": {
@@ -60,16 +62,14 @@ export function described<Input, Output>(
 }
 
 /** Checks `value`; the answer is a promise only where the library itself is asynchronous. No schema accepts anything. */
-export function check(schema: Schema | undefined, value: unknown): Checked | Promise<Checked> {
-  if (schema === undefined) return { ok: true, value };
-  const result = schema["~standard"].validate(value);
-  return result instanceof Promise ? result.then(checkedOf) : checkedOf(result);
+export function check(schema: Schema | undefined, value: unknown): Awaitable<Checked> {
+  return schema === undefined ? { ok: true, value } : andThen(schema["~standard"].validate(value), checkedOf);
 }
 
 /** As `check`, for places that cannot wait. Throws where the library is asynchronous; `what` names the payload. */
 export function checkNow(schema: Schema | undefined, value: unknown, what: string): Checked {
   const checked = check(schema, value);
-  if (!(checked instanceof Promise)) return checked;
+  if (!isPromise(checked)) return checked;
   checked.catch(() => undefined);
   throw new TypeError(`the schema of ${what} is asynchronous; events and contexts need one that answers at once`);
 }
