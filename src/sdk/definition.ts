@@ -88,6 +88,8 @@ function define(contract: Contract, kind: Definition["kind"], options: ErasedOpt
   const { stateVersion = 1, initial = () => null, migrate = null, replies = {}, ...wishes } = options;
   if (!Number.isSafeInteger(stateVersion) || stateVersion < 1)
     throw new RangeError(`stateVersion of ${contract.type} is a whole number from 1`);
+  if (kind !== "action" && typeof options.initial !== "function")
+    throw new TypeError(`${contract.type} needs 'initial': () => state`);
   for (const name of Object.keys(replies)) checkName(name);
   const isFolded = kind === "event-sourced";
   return {

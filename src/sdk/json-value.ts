@@ -1,6 +1,7 @@
 /** Values that go through JSON: copied where somebody else might change them, sealed where they are state. */
 
-const DEPTH_MAX = 1_000;
+/** The router takes no deeper payloads. */
+const DEPTH_MAX = 128;
 
 /**
  * The value as its reader will see it: a copy that went through JSON once, so that what a handler does to its objects

@@ -144,6 +144,13 @@ describe("an event-sourced entity", () => {
     assert.deepEqual(result.outcomes[1], { n: 1, reply: 4 });
   });
 
+  it("answers the folded state where it is asked for without commands, and logs where it cannot", async () => {
+    const events = [{ name: "added", data: { by: 5, note: "b" } }];
+    assert.deepEqual(await onCounter([], { events }), { n: 0, state: { total: 5, notes: ["b"] }, outcomes: [] });
+    assert.deepEqual(await onCounter([], { events: [{ name: "gone" }] }), { n: 0, outcomes: [] });
+    assert.equal(faults.at(-1), "(fold)");
+  });
+
   it("refuses input that does not fit, naming the field", async () => {
     const { outcomes } = await onCounter([{ name: "add", input: { by: "1" } }]);
     assert.match(JSON.stringify(outcomes[0]), /"code":"invalid_input".*"details":\[{"path":"by","message":/);

@@ -24,11 +24,11 @@ export interface Wishes {
 
 interface StateOptions<State> {
   /**
-   * The version of the state's form, from 1 (the default). Raise it when the form changes: stored states of a lower
-   * version are handed to `migrate`, or folded again from history where there is none.
+   * The version of the state's form, from 1 (the default). Raise it when the form changes: an event-sourced state is folded
+   * again from its history; a value, and a folded state whose history is not kept, are handed to `migrate`.
    */
   readonly stateVersion?: number;
-  /** Turns a stored state of a lower `stateVersion` into today's form. */
+  /** Turns a stored state of a lower `stateVersion` into today's form. Of an event-sourced state: into what folding would give. */
   readonly migrate?: (state: unknown, fromVersion: number) => NoInfer<State>;
 }
 

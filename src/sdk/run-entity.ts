@@ -37,7 +37,7 @@ export async function runEntity(
 ): Promise<JsonEntityResult> {
   const outcomes: JsonOutcome[] = [];
   let cell: StateCell | undefined;
-  let isDone = false;
+  if (entity.commands.length === 0) cell = foldOnly(definition, entity, scope);
   for (const command of entity.commands) {
     if (outcomes.some(isFault)) {
       outcomes.push({ n: command.n, skipped: true });
@@ -53,10 +53,20 @@ export async function runEntity(
     }
     const running = runCommand(definition, entity, command, cell, scope);
     const outcome = isPromise(running) ? await running : running;
-    isDone ||= command.query !== true && "reply" in outcome;
     outcomes.push(outcome);
   }
-  return { n: entity.n, ...(isDone && cell?.answer()), outcomes };
+  return { n: entity.n, ...cell?.answer(), outcomes };
+}
+
+/** Without commands the router asks for the folded state alone: somebody wants to see it. */
+function foldOnly(definition: Definition | undefined, entity: JsonEntity, scope: InvocationScope): StateCell | undefined {
+  try {
+    if (definition === undefined) throw new Error(`this function serves no entity type "${entity.type}"`);
+    return stateCell(definition, entity);
+  } catch (error) {
+    scope.onFault({ error, type: entity.type, id: entity.id, command: "(fold)", commandId: "" });
+    return undefined;
+  }
 }
 
 function isFault(outcome: JsonOutcome): boolean {

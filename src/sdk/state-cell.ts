@@ -31,6 +31,11 @@ export function stateCell(definition: Definition, entity: JsonEntity): StateCell
   }
 }
 
+/** Whether the stored state has an older form. */
+function isOlder(definition: Definition, entity: JsonEntity): boolean {
+  return entity.state !== null && entity.state !== undefined && entity.stateVersion < definition.stateVersion;
+}
+
 /** The stored state in today's form; null where nothing is stored. */
 function storedState(definition: Definition, entity: JsonEntity): unknown {
   if (entity.state === null || entity.state === undefined || entity.stateVersion === definition.stateVersion)
@@ -56,7 +61,7 @@ class FoldedCell implements StateCell {
     this.#current = sealState(storedState(definition, entity) ?? definition.initial());
     for (const event of entity.events) this.#apply(event.name, event.data, event.version);
     this.#committed = this.#current;
-    this.#isChanged = entity.events.length > 0;
+    this.#isChanged = entity.events.length > 0 || isOlder(definition, entity);
   }
 
   current(): unknown {

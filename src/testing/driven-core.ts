@@ -32,8 +32,8 @@ export class DrivenCore {
   #requests = 0;
   #end: string | null = null;
 
-  /** `number` tells incarnations on the same storage apart. Invokers are found by deployment. */
-  constructor(number: number, storage: TestStorage, invokers: ReadonlyMap<string, InvokerPort>, clock: VirtualClock) {
+  /** `number` tells incarnations on the same storage apart. */
+  constructor(number: number, storage: TestStorage, invokerOf: (deployment: string) => InvokerPort | null, clock: VirtualClock) {
     const activity = this.#activity;
     const { journal, directory, snapshots } = storage;
     const checksum = (bytes: Uint8Array, seed?: number): number => crc32(bytes, seed);
@@ -47,14 +47,16 @@ export class DrivenCore {
       },
       { documentCodec, recordCodec, checksum },
     );
-    const watchedInvokers = new Map([...invokers].map(([id, invoker]) => [id, watched(invoker, activity)]));
     const ports = {
       journal: watched(journal, activity),
       directory: watched(directory, activity),
       snapshots: watched(snapshots, activity),
       compactor: watched(inlineCompactor(snapshots, checksum), activity),
       clock,
-      invokerOf: (deployment: string) => watchedInvokers.get(deployment) ?? null,
+      invokerOf: (deployment: string) => {
+        const invoker = invokerOf(deployment);
+        return invoker === null ? null : watched(invoker, activity);
+      },
     };
     const sink = {
       output: (effect: { readonly kind: string; readonly request: number; readonly answer?: Answer }) => {
