@@ -83,12 +83,14 @@ function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value : [];
 }
 
+const NEVER_SENT = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"];
+
 function cutOff(connection: AdminConnection, request: AdminRequest, error: unknown): CliProblem {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const why = cause instanceof Error ? cause.message || code : String(cause);
   // Only a connection that was never there proves that nothing was sent.
-  const wasSent = code !== "ECONNREFUSED" && code !== "ENOTFOUND" && code !== "EAI_AGAIN";
+  const wasSent = !NEVER_SENT.includes(code) && why !== "bad port";
   if (wasSent && request.method === "POST") {
     const message = `the connection to ${connection.url} broke (${why}); whether it took effect is not known [outcome_unknown]`;
     return new CliProblem(EXIT.unknown, "outcome_unknown", message);
