@@ -1,12 +1,18 @@
 // The one table at the end: medians over the rounds, Holdfast against the prototype and against the better Restate.
 const REACH = 0.5;
+/** Where the same target differs by more than this from round to round, the machine was measured, not the target. */
+const SPREAD_MAX = 1.3;
+
+function sorted(line, name, runs) {
+  return runs
+    .filter((run) => run.target === name && run.results[line.name] !== undefined)
+    .map((run) => line.value(run.results[line.name]))
+    .sort((left, right) => left - right);
+}
 
 /** The median over the rounds, or null where the target did not run the line. */
 export function median(line, target, runs) {
-  const values = runs
-    .filter((run) => run.target === target.name && run.results[line.name] !== undefined)
-    .map((run) => line.value(run.results[line.name]))
-    .sort((left, right) => left - right);
+  const values = sorted(line, target.name, runs);
   if (values.length === 0) return null;
   const middle = values.length >> 1;
   return values.length % 2 === 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
@@ -31,7 +37,7 @@ function row(line, targets, runs) {
   const restates = ["restate", "restate-1"].map((name) => values.get(name)).filter((value) => value != null);
   const best = restates.length === 0 ? null : line.isMoreBetter ? Math.max(...restates) : Math.min(...restates);
   const ofRestate = ratio(line, values.get("holdfast"), best);
-  const reached = ofPrototype === null ? "-" : ofPrototype >= REACH ? "yes" : "NO";
+  const reached = ofPrototype === null ? "-" : verdict(ofPrototype, line, runs);
   return [
     line.title,
     ...cells,
@@ -39,6 +45,20 @@ function row(line, targets, runs) {
     reached,
     shown(ofRestate, (value) => `${value.toFixed(1)} x`),
   ];
+}
+
+/** No verdict from one round alone, nor from rounds that contradict each other. */
+function verdict(ofPrototype, line, runs) {
+  const spreads = ["prototype", "holdfast"].map((name) => spread(sorted(line, name, runs)));
+  if (spreads.includes(null)) return "one round";
+  const widest = Math.max(...spreads);
+  if (widest > SPREAD_MAX) return `noise ${widest.toFixed(1)} x`;
+  return ofPrototype >= REACH ? "yes" : "NO";
+}
+
+/** How many times the smallest the largest is; null where there are not two. */
+function spread(values) {
+  return values.length < 2 ? null : values[values.length - 1] / values[0];
 }
 
 /** How good the first is, measured by the second: above 1 is better, whichever way the line counts. */
