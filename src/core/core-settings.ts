@@ -5,6 +5,7 @@ import type { LogLimits } from "./log/log-writer.js";
 import type { LogId } from "./log/record.js";
 import type { RecordCodec } from "./log/record-codec.js";
 import type { DocumentCodec } from "./ownership/documents.js";
+import type { OrphanLimits } from "./ownership/orphan-sweep.js";
 import type { UpkeepLimits } from "./ownership/upkeep.js";
 import type { ShardLimits } from "./shard/shard-host.js";
 import type { Checksum } from "./store/crc32.js";
@@ -23,6 +24,7 @@ export interface CoreSettings {
   readonly shard: ShardLimits;
   readonly store: StoreLimits;
   readonly upkeep: UpkeepLimits;
+  readonly orphans: OrphanLimits;
   readonly admission: AdmissionLimits;
   /** The cache's limit is part of the total; the reserve is what accepted work may still need. */
   readonly memory: { readonly totalBytes: number; readonly reserveBytes: number; readonly cacheBytes: number };

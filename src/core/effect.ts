@@ -37,6 +37,7 @@ export type Effect =
     }
   /** Nothing waits for it: what stays is removed at another time. */
   | { readonly kind: "removeDocument"; readonly key: string; readonly expected: string }
+  | { readonly kind: "listObjects"; readonly prefix: string }
   | { readonly kind: "store"; readonly shard: number; readonly effect: StoreEffect }
   /** All shards are open: requests are taken from now on. */
   | { readonly kind: "started" }

@@ -24,6 +24,7 @@ export type Input =
   | { readonly kind: "documentRead"; readonly key: string; readonly outcome: DocumentFound }
   | { readonly kind: "documentsListed"; readonly prefix: string; readonly outcome: DocumentsFound }
   | { readonly kind: "documentSwapped"; readonly key: string; readonly token: string; readonly outcome: SwapEnded }
+  | { readonly kind: "objectsListed"; readonly prefix: string; readonly outcome: ObjectsFound }
   | { readonly kind: "store"; readonly shard: number; readonly input: StoreInput }
   /** The process was told to stop: finish what is accepted, take nothing new, flush, seal, close. */
   | { readonly kind: "stopAsked" }
@@ -111,7 +112,7 @@ export interface DeploymentLimits {
 export type DocumentFound =
   | { readonly kind: "found"; readonly document: { readonly token: string; readonly body: Uint8Array } }
   | { readonly kind: "absent" }
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "failed"; readonly message: string; readonly code?: string };
 
 export type DocumentsFound =
   | {
@@ -121,6 +122,10 @@ export type DocumentsFound =
         readonly document: { readonly token: string; readonly body: Uint8Array };
       }[];
     }
+  | { readonly kind: "failed"; readonly message: string; readonly code?: string };
+
+export type ObjectsFound =
+  | { readonly kind: "listed"; readonly names: readonly string[] }
   | { readonly kind: "failed"; readonly message: string };
 
 export type SwapEnded =

@@ -21,6 +21,7 @@ import { Custody } from "./ownership/custody.js";
 import { DirectoryClient } from "./ownership/directory-client.js";
 import { IncarnationIds } from "./ownership/incarnation-ids.js";
 import { type Opened, openShards } from "./ownership/opening.js";
+import { OrphanSweep } from "./ownership/orphan-sweep.js";
 import type { ReplaySize } from "./ownership/replay.js";
 import { Upkeep } from "./ownership/upkeep.js";
 import { type OpenShards, Requests } from "./requests.js";
@@ -42,7 +43,7 @@ export class RouterCore {
   readonly #settings: CoreSettings;
   readonly #tools: CoreTools;
   readonly #effects: Effect[] = [];
-  readonly #client = new DirectoryClient(this.#effects);
+  readonly #client = new DirectoryClient(this.#effects, (code, message) => this.#refuse(code, message));
   readonly #gate = new Gate();
   readonly #dispatcher = new Dispatcher();
   readonly #invoking = new Invoking(this.#dispatcher, this.#effects);
@@ -62,6 +63,7 @@ export class RouterCore {
   #upkeep: Upkeep | null = null;
   #open: OpenShards | null = null;
   #closing: Closing | null = null;
+  #orphans: OrphanSweep | null = null;
   readonly #heldBytes = { uncommitted: 0, cache: 0 };
 
   constructor(settings: CoreSettings, tools: CoreTools) {
@@ -115,6 +117,7 @@ export class RouterCore {
     const { log, shards } = this.#opened;
     wake = Math.min(wake, log.wakeAtMs() ?? Infinity);
     for (const shard of shards) wake = Math.min(wake, shard.wakeAtMs(this.#tickMs, this.#nowMs));
+    wake = Math.min(wake, this.#orphans?.wakeAtMs ?? Infinity);
     const isWaitedFor = shards.some((shard) => shard.isWaitedFor);
     return Math.min(wake, this.#expiredAtMs + (isWaitedFor ? EXPIRE_EVERY_MS : UPKEEP_EVERY_MS));
   }
@@ -158,8 +161,7 @@ export class RouterCore {
         cache: this.#cache,
         nowMs: this.#nowMs,
         hostOn: (log) => this.#host(log),
-        refuse: (code, message) =>
-          this.#end(code === "fenced" ? { kind: "fenced", message } : { kind: "refused", code, message }),
+        refuse: (code, message) => this.#refuse(code, message),
       },
       (opened) => {
         this.#opened = opened;
@@ -186,6 +188,7 @@ export class RouterCore {
     const tools = { ...shared, cache: this.#cache, effects: this.#effects, lost };
     const { node, formerNodes } = claimed;
     this.#upkeep = new Upkeep(this.#settings.upkeep, tools, this.#custodies, node, formerNodes, replayed, this.#tickMs);
+    this.#orphans = new OrphanSweep(this.#settings.orphans, this.#custodies, this.#effects, this.#tickMs);
     this.#open = { shards, log, upkeep: this.#upkeep };
     this.#phase = "open";
     this.#admission.opened();
@@ -227,6 +230,8 @@ export class RouterCore {
         return this.#client.documentsListed(input.prefix, input.outcome);
       case "documentSwapped":
         return this.#client.documentSwapped(input.key, input.token, input.outcome);
+      case "objectsListed":
+        return this.#orphans?.listed(input.outcome, this.#tickMs);
       case "store":
         return this.#opened?.shards[input.shard]?.stored([input.input]);
       case "stopAsked":
@@ -268,6 +273,7 @@ export class RouterCore {
     if (this.#tickMs - this.#expiredAtMs >= EXPIRE_EVERY_MS) this.#expire(shards);
     this.#closing?.turn(this.#tickMs);
     this.#upkeep?.turn(this.#tickMs);
+    if (this.#phase === "open") this.#orphans?.turn(this.#tickMs);
     const log = this.#opened?.log;
     if (log !== undefined && !this.#isOver()) {
       log.flush(this.#tickMs, this.#effects);
@@ -315,6 +321,10 @@ export class RouterCore {
       clusterId,
       done: () => this.#end({ kind: "stopped" }),
     });
+  }
+
+  #refuse(code: string, message: string): void {
+    this.#end(code === "fenced" ? { kind: "fenced", message } : { kind: "refused", code, message });
   }
 
   #end(reason: EndReason): void {

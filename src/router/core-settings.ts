@@ -44,6 +44,8 @@ export function coreSettings(
       dirtyBytesMax: Math.max(4 << 20, Math.floor(cacheBytes / 4)),
       flushesMax: 1,
     },
+    // Orphans cost space and nothing else.
+    orphans: { sweepEveryMs: 10 * 60_000 },
     admission: DEFAULT_ADMISSION_LIMITS,
     memory: { totalBytes, reserveBytes: Math.floor(totalBytes / 10), cacheBytes },
   };

@@ -136,6 +136,11 @@ export class Incarnation implements Caller {
       }
       case "removeDocument":
         return directory.remove(this, effect.key, effect.expected);
+      case "listObjects": {
+        const { prefix } = effect;
+        world.count("component.orphanSweeps");
+        return snapshots.list(this, prefix, (outcome) => give({ kind: "objectsListed", prefix, outcome }));
+      }
       case "store": {
         const { shard } = effect;
         world.count(`component.store.${effect.effect.kind}`);

@@ -43,6 +43,7 @@ export function drawSettings(random: Random): SharedSettings {
       scanPinnedBytesMax: random.pick([65_536, 8 << 20]),
       scanVisitedMax: random.pick([8, 64, 4_096]),
     },
+    orphans: { sweepEveryMs: 5_000 },
     upkeep: {
       tailBytesTarget: random.pick([8_000, 64_000]),
       tailRecordsTarget: random.pick([10, 40, 200]),

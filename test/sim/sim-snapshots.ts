@@ -2,6 +2,7 @@
  * The snapshot store of src/ports/snapshots.ts under faults, and the driver of a shard store's effects above it. Merges
  * run here, in the moment in which they end. `onDelete` sees every object that vanishes.
  */
+import type { ObjectsFound } from "../../src/core/input.js";
 import { crc32 } from "../../src/core/store/crc32.js";
 import { mergeCells } from "../../src/core/store/key-spaces/cell.js";
 import { SegmentMerge } from "../../src/core/store/segment-merge.js";
@@ -30,6 +31,18 @@ export class SimSnapshots {
 
   get objects(): ReadonlyMap<string, Uint8Array> {
     return this.#objects;
+  }
+
+  list(caller: Caller, prefix: string, report: (outcome: ObjectsFound) => void): void {
+    const isFailed = this.#isReadFailed();
+    this.#disk.read(
+      caller,
+      (): ObjectsFound =>
+        isFailed
+          ? { kind: "failed", message: "simulated" }
+          : { kind: "listed", names: [...this.#objects.keys()].filter((name) => name.startsWith(prefix)).sort() },
+      report,
+    );
   }
 
   perform(caller: Caller, effect: StoreEffect, report: Report): void {

@@ -85,7 +85,7 @@ class Claim {
     }
     if (cluster.shards !== shards) {
       const message = `this data has ${cluster.shards} shards, the settings say ${shards}; the number is fixed when a cluster is made`;
-      return this.#tools.refuse("shards_mismatch", message);
+      return this.#tools.refuse("cluster_mismatch", message);
     }
     if (cluster.recordFormatFloor > RECORD_FORMAT_KNOWN) {
       return this.#tools.refuse(
@@ -109,7 +109,7 @@ class Claim {
     const token = this.#tools.nextToken();
     const body = this.#tools.codec.encodeNode(document, cluster.clusterId);
     this.#tools.client.swap(nodeKey(incarnation), null, { token, body }, (end) => {
-      if (end === "lost") return this.#tools.refuse("incarnation_taken", `an incarnation '${incarnation}' exists already`);
+      if (end === "lost") return this.#tools.refuse("fenced", `an incarnation '${incarnation}' exists already`);
       this.#own = { document, token };
       this.#tools.client.list(NODE_PREFIX, (found) => this.#endOthers(cluster, found));
     });
@@ -172,7 +172,7 @@ class Claim {
           ),
       );
     };
-    sealLog(ending, node.incarnation, node.base, sealed, (message) => this.#tools.refuse("format_newer", message));
+    sealLog(ending, node.incarnation, node.base, sealed, this.#tools.refuse);
   }
 
   #mark(cluster: ClusterDocument, expected: string, next: NodeDocument, then: (token: string) => void, lost: () => void): void {

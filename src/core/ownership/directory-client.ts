@@ -28,6 +28,7 @@ const RETRY_MAX_MS = 2_000;
 
 export class DirectoryClient {
   readonly #effects: Effect[];
+  readonly #refuse: (code: string, message: string) => void;
   readonly #readsByKey = new Map<string, ((found: FoundDocument | null) => void)[]>();
   readonly #listsByPrefix = new Map<
     string,
@@ -43,9 +44,10 @@ export class DirectoryClient {
   #tickMs = 0;
   #failures = 0;
 
-  /** Effects are pushed to `effects`, which the owner drains. */
-  constructor(effects: Effect[]) {
+  /** Effects are pushed to `effects`, which the owner drains. `refuse`: what is stored is beyond waiting for. */
+  constructor(effects: Effect[], refuse: (code: string, message: string) => void) {
     this.#effects = effects;
+    this.#refuse = refuse;
   }
 
   read(key: string, then: (found: FoundDocument | null) => void): void {
@@ -102,6 +104,7 @@ export class DirectoryClient {
 
   documentRead(key: string, outcome: DocumentFound): void {
     if (outcome.kind === "failed") {
+      if (isForGood(outcome.code)) return this.#refuse(outcome.code, outcome.message);
       if (this.#readsByKey.has(key)) this.#again(() => this.#effects.push({ kind: "readDocument", key }));
       return;
     }
@@ -114,7 +117,10 @@ export class DirectoryClient {
   documentsListed(prefix: string, outcome: DocumentsFound): void {
     const then = this.#listsByPrefix.get(prefix);
     if (then === undefined) return;
-    if (outcome.kind === "failed") return this.#again(() => this.#effects.push({ kind: "listDocuments", prefix }));
+    if (outcome.kind === "failed") {
+      if (isForGood(outcome.code)) return this.#refuse(outcome.code, outcome.message);
+      return this.#again(() => this.#effects.push({ kind: "listDocuments", prefix }));
+    }
     this.#listsByPrefix.delete(prefix);
     this.#failures = 0;
     then(outcome.documents);
@@ -146,6 +152,10 @@ export class DirectoryClient {
     if (read === undefined) return false;
     const { countMax, bytesMax } = read;
     if (outcome.kind === "failed") {
+      if (isForGood(outcome.code)) {
+        this.#refuse(outcome.code, outcome.message);
+        return true;
+      }
       this.#again(() => this.#effects.push({ kind: "readRecords", log, position, countMax, bytesMax }));
       return true;
     }
@@ -173,6 +183,13 @@ export class DirectoryClient {
     this.#failures++;
     this.after(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.#failures, 10)), then);
   }
+}
+
+/** Codes of stored data that no waiting mends: an operator has to (docs/errors.md). */
+const FOR_GOOD: readonly string[] = ["journal_damaged", "document_damaged", "format_newer", "data_unreadable"];
+
+function isForGood(code: string | undefined): code is string {
+  return code !== undefined && FOR_GOOD.includes(code);
 }
 
 function recordKey(log: LogId, position: number): string {

@@ -1,6 +1,7 @@
 /** What must be unique: drawn from the incarnation's own name and randomness, and counted. */
 import type { LogId } from "../log/record.js";
 import { NONCE_BYTES } from "../log/record-codec.js";
+import { segmentName } from "./orphan-sweep.js";
 
 const COUNTER_BYTES = 4;
 
@@ -36,6 +37,6 @@ export class IncarnationIds {
 
   /** Carries shard and epoch, so that a later owner knows whose it was (RULES.md 11). */
   nextObjectName(shard: number, epoch: number): string {
-    return `segments/${shard}/${epoch}-${this.#incarnation}-${++this.#objects}`;
+    return segmentName(shard, epoch, `${this.#incarnation}-${++this.#objects}`);
   }
 }

@@ -18,19 +18,23 @@ export interface LogEnding {
   nextNonce(): Uint8Array;
 }
 
-/** `then` gets the position of the seal. A record of a newer format is the end of this incarnation: `refuse` says so. */
+/**
+ * `then` gets the position of the seal. `refuse`: a record is of a newer format, or the log can be neither read nor sealed
+ * by this process.
+ */
 export function sealLog(
   ending: LogEnding,
   log: LogId,
   base: number,
   then: (seal: number) => void,
-  refuse: (message: string) => void,
+  refuse: (code: string, message: string) => void,
 ): void {
   ending.client.readRecords(log, base, WALK_COUNT, WALK_BYTES, (bodies) => {
     let position = base;
     for (const body of bodies) {
       const record = ending.codec.decode(body);
-      if (record.kind === "newer") return refuse(`log ${log} has a record of format ${record.version} at position ${position}`);
+      if (record.kind === "newer")
+        return refuse("format_newer", `log ${log} has a record of format ${record.version} at position ${position}`);
       if (record.kind === "seal") return then(position);
       position++;
     }
@@ -44,11 +48,12 @@ function putSeal(
   log: LogId,
   position: number,
   then: (seal: number) => void,
-  refuse: (message: string) => void,
+  refuse: (code: string, message: string) => void,
 ): void {
   const body = ending.codec.encodeSeal(ending.by, ending.nextNonce());
   ending.client.append(log, position, body, (outcome) => {
     if (outcome.kind === "happened") return then(position);
+    if (outcome.kind === "refused" && outcome.isPermanent) return refuse(outcome.code ?? "disk_failed", outcome.message);
     if (outcome.kind === "refused") {
       return ending.client.after(outcome.retryAfterMs ?? SEAL_RETRY_MS, () => putSeal(ending, log, position, then, refuse));
     }

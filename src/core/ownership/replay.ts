@@ -60,7 +60,7 @@ export function replay(
     }
     client.readRecords(log, position, Math.min(READ_COUNT, to - position), READ_BYTES, (bodies) => {
       if (bodies.length === 0) {
-        lose(position, together, `log ${log} has no record at position ${position}, which a closed range names`);
+        lose(position, together, `records_missing: log ${log} has no record at position ${position}, which a closed range names`);
         return readOn(
           log,
           position + 1,
@@ -74,7 +74,7 @@ export function replay(
         bytes += body.length;
         const record = codec.decode(body);
         if (record.kind === "entries") apply(record.entries, at, together);
-        else lose(at, together, `log ${log} has a ${record.kind} at position ${at}, inside a closed range`);
+        else lose(at, together, `records_missing: log ${log} has a ${record.kind} at position ${at}, inside a closed range`);
         at++;
       }
       readOn(log, at, to, together);

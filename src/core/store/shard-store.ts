@@ -255,6 +255,11 @@ export class ShardStore {
     return { flush: this.#flushing.failures, compaction: this.#compacting.failures, reads: this.#reading.failing };
   }
 
+  /** Deletes, after the grace, an object that no manifest of this store names or will name. */
+  discard(object: string): void {
+    if (!this.#deletions.objects.includes(object)) this.#deletions.add(object);
+  }
+
   get statistics(): StoreStatistics {
     return { ...this.#reading.statistics, flushes: this.#flushes, compactions: this.#compactions };
   }

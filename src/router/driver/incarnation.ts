@@ -115,7 +115,7 @@ export class Incarnation {
   }
 
   #perform(effect: Effect): void {
-    const { journal, directory } = this.#ports;
+    const { journal, directory, snapshots } = this.#ports;
     switch (effect.kind) {
       case "answer":
       case "feed":
@@ -153,6 +153,10 @@ export class Incarnation {
       }
       case "removeDocument":
         return this.#report(directory.remove(effect.key, effect.expected), () => null);
+      case "listObjects": {
+        const { prefix } = effect;
+        return this.#report(snapshots.list(prefix), (outcome) => ({ kind: "objectsListed", prefix, outcome }));
+      }
       case "store":
         return this.#store(effect);
       case "started":
