@@ -54,6 +54,13 @@ export interface Definition<Type extends string = string> {
   readonly onReply: ReadonlyMap<string, ErasedHandler>;
 }
 
+/** Whether a module's export is a definition, of this or another copy of the package. */
+export function isDefinition(value: unknown): value is Definition {
+  if (typeof value !== "object" || value === null) return false;
+  const { type, kind, commands, onReply } = value as Partial<Definition>;
+  return typeof type === "string" && typeof kind === "string" && commands instanceof Map && onReply instanceof Map;
+}
+
 interface ErasedHandlers {
   readonly apply?: { readonly [name: string]: ErasedApply };
   readonly commands?: { readonly [name: string]: ErasedHandler };

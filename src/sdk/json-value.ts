@@ -29,11 +29,11 @@ export function jsonCopy(value: unknown, what: string): unknown {
  * makes this cheap for a state that shares most of itself with the one before. Throws a TypeError naming the place.
  */
 export function sealState<T>(state: T): T {
-  seal(state, "state", 0);
+  seal(state, "state", []);
   return state;
 }
 
-function seal(value: unknown, path: string, depth: number): void {
+function seal(value: unknown, path: string, around: object[]): void {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -43,26 +43,27 @@ function seal(value: unknown, path: string, depth: number): void {
       if (!Number.isFinite(value)) throw new TypeError(`${path} is ${value}, which JSON cannot write`);
       return;
     case "object":
-      if (value !== null && !Object.isFrozen(value)) sealObject(value, path, depth);
+      if (value === null) return;
+      if (!Object.isFrozen(value)) sealObject(value, path, around);
+      else if (around.includes(value)) throw new TypeError(`${path} leads back to something around it, which JSON cannot write`);
       return;
     default:
       throw new TypeError(`${path} is a ${typeof value}, which JSON cannot write`);
   }
 }
 
-function sealObject(value: object, path: string, depth: number): void {
-  if (depth > DEPTH_MAX) throw new TypeError(`state is nested deeper than ${DEPTH_MAX} levels at ${path.slice(0, 100)}`);
-  if (Array.isArray(value)) {
-    Object.freeze(value);
-    for (let at = 0; at < value.length; at++) seal(value[at], `${path}[${at}]`, depth + 1);
-    return;
-  }
+function sealObject(value: object, path: string, around: object[]): void {
+  if (around.length > DEPTH_MAX) throw new TypeError(`state is nested deeper than ${DEPTH_MAX} levels at ${path.slice(0, 100)}`);
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+  const isPlain = Array.isArray(value) || prototype === null || Object.getPrototypeOf(prototype) === null;
+  if (!isPlain) {
     throw new TypeError(
       `${path} is a ${value.constructor.name}; state is made of plain objects, arrays, strings, numbers and booleans`,
     );
   }
   Object.freeze(value);
-  for (const [key, member] of Object.entries(value)) seal(member, `${path}.${key}`, depth + 1);
+  around.push(value);
+  if (Array.isArray(value)) for (let at = 0; at < value.length; at++) seal(value[at], `${path}[${at}]`, around);
+  else for (const [key, member] of Object.entries(value)) seal(member, `${path}.${key}`, around);
+  around.pop();
 }

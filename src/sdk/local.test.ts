@@ -49,6 +49,7 @@ const counter = Counter.eventSourced({
     addThenRefuse(ctx, input) {
       ctx.emit("added", input);
       ctx.send(Log("x").note({ text: "never" }));
+      leaked = () => ctx.cancel("t");
       throw refuse("no", "not today", { total: ctx.state.total });
     },
     addThenThrow(ctx, input) {
@@ -233,8 +234,11 @@ describe("an event-sourced entity", () => {
   });
 
   it("does nothing for a promise that outlives its command", async () => {
-    await onCounter([{ name: "forgetful" }]);
-    assert.throws(() => leaked?.(), /this command has ended/);
+    for (const name of ["forgetful", "addThenRefuse"]) {
+      leaked = undefined;
+      await onCounter([{ name, input: { by: 1 } }]);
+      assert.throws(() => leaked?.(), /this command has ended/, name);
+    }
   });
 });
 
