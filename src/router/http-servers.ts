@@ -4,7 +4,7 @@ import { makeAuthenticator } from "./auth/make-authenticator.js";
 import { isLoopback } from "./config/read-settings.js";
 import type { Settings } from "./config/settings.js";
 import type { CoreRunner } from "./driver/core-runner.js";
-import { HttpIngress } from "./ingress/http-ingress.js";
+import { HttpIngress, type IngressLog } from "./ingress/http-ingress.js";
 import type { RequestBudget } from "./ingress/request-budget.js";
 import type { ListenAddress } from "./ingress/server-lifecycle.js";
 import { Cors } from "./ingress/web-origin.js";
@@ -18,6 +18,7 @@ export interface HttpServerParts {
   readonly budget: RequestBudget;
   readonly metrics: RouterMetrics;
   readonly tracing: Tracing;
+  readonly log: IngressLog;
 }
 
 export interface HttpServers {
@@ -35,7 +36,7 @@ const ADMIN_GRACE_MS = 1_000;
 
 /** Throws `ListenProblem` and `AuthKeysProblem`. */
 export async function openHttpServers(settings: Settings, parts: HttpServerParts): Promise<HttpServers> {
-  const { runner, registration, budget, metrics, tracing } = parts;
+  const { runner, registration, budget, metrics, tracing, log } = parts;
   const { limits, keepHeaders, auth, cors } = settings.ingress;
   const ingress = new HttpIngress({
     core: runner,
@@ -47,6 +48,7 @@ export async function openHttpServers(settings: Settings, parts: HttpServerParts
     budget,
     observer: metrics,
     tracing,
+    log,
   });
   const startedAt = new Date().toISOString();
   let urls = { ingress: "", admin: "" };
@@ -61,6 +63,7 @@ export async function openHttpServers(settings: Settings, parts: HttpServerParts
     isReady: () => runner.snapshot()?.phase === "open",
     status: () => statusOf(settings, parts, startedAt, urls),
     metrics,
+    log,
   });
   const adminAddress = await admin.listen(settings.listen.admin);
   let ingressAddress: ListenAddress;

@@ -91,10 +91,12 @@ async function startOn(storage: Storage, settings: Settings, log: RunnerLog): Pr
     await registration.close();
   };
   await registration.open();
-  const servers = await openHttpServers(settings, { runner, registration, budget, metrics, tracing }).catch(async (error) => {
-    await close();
-    throw error;
-  });
+  const servers = await openHttpServers(settings, { runner, registration, budget, metrics, tracing, log }).catch(
+    async (error) => {
+      await close();
+      throw error;
+    },
+  );
   runner.start();
   const ended = runner.ended.then(async (end) => {
     await servers.close();

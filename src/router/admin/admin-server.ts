@@ -7,6 +7,7 @@ import { CommandIds } from "../ingress/command-id.js";
 import type { CoreLink } from "../ingress/core-link.js";
 import { serveEntity } from "../ingress/entity-routes.js";
 import { Exchange, type ExchangeHost } from "../ingress/exchange.js";
+import type { IngressLog } from "../ingress/http-ingress.js";
 import type { IngressLimits } from "../ingress/ingress-limits.js";
 import type { Refusal } from "../ingress/problem-document.js";
 import { parseParameters } from "../ingress/query-parameters.js";
@@ -36,6 +37,7 @@ export interface AdminOptions {
   isReady(): boolean;
   /** Anything that says how the router is: plain data. */
   status(): Readonly<Record<string, unknown>>;
+  readonly log?: IngressLog;
   /** The metrics in Prometheus' text form. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
@@ -83,7 +85,7 @@ export class AdminServer implements ExchangeHost {
       tracing: makeTracing(),
       feeds: new Set(),
     };
-    this.#server = new BoundedServer(options.limits.connectionsMax, (request, response) => this.#serve(request, response));
+    this.#server = new BoundedServer(options.limits, (request, response) => this.#serve(request, response));
   }
 
   listen(address: ListenAddress): Promise<ListenAddress> {
@@ -100,14 +102,17 @@ export class AdminServer implements ExchangeHost {
     return this.#server.isStopping;
   }
 
+  broke(error: unknown): void {
+    this.#options.log?.error({ err: error }, "the admin API failed on a request");
+  }
+
   ended(): void {
     // Requests of the operator are few: nothing counts them.
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const exchange = new Exchange(this, request, response);
-    const refusal = this.#begin(exchange);
-    if (refusal !== null) exchange.refuse(refusal);
+    exchange.run(() => this.#begin(exchange));
   }
 
   #begin(exchange: Exchange): Refusal | null {
@@ -124,8 +129,7 @@ export class AdminServer implements ExchangeHost {
     if (target.segments.length === 1) return this.#probe(exchange, target);
     if (authenticator === null) return this.#route(exchange, target);
     const go = (found: Authentication): void => {
-      const refusal = exchange.isOver ? null : this.#authenticated(exchange, target, authenticator, found);
-      if (refusal !== null) exchange.refuse(refusal);
+      if (!exchange.isOver) exchange.run(() => this.#authenticated(exchange, target, authenticator, found));
     };
     const found = authenticator.authenticate(headers);
     if (found instanceof Promise) found.then(go, () => go({ kind: "unavailable", detail: "authentication failed" }));

@@ -157,6 +157,8 @@ function readIngress(node: SettingNode): IngressSettings {
       bodyBytesTotalMax: node.member("bodiesTotalMax").bytes(limits.bodyBytesTotalMax, { min: MB, max: 64 * GB }),
       deadlineMs: node.member("deadline").durationMs(limits.deadlineMs, { min: 100, max: 600_000 }),
       requestsMax: node.member("requestsMax").wholeNumber(limits.requestsMax, { min: 1, max: 500_000 }),
+      headersMs: limits.headersMs,
+      requestMs: limits.requestMs,
       connectionsMax: node.member("connectionsMax").wholeNumber(limits.connectionsMax, { min: 1, max: 500_000 }),
     },
     keepHeaders: readKeepHeaders(node.member("keepHeaders")),

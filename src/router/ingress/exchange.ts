@@ -15,6 +15,8 @@ export interface ExchangeHost {
   readonly bodyBytesMax: number;
   /** The server finishes what it has and takes nothing new: replies close their connections. */
   isStopping(): boolean;
+  /** Something here went wrong that no input should be able to cause. */
+  broke(error: unknown): void;
   /** The exchange is over; its reply may still be on its way to the client. */
   ended(exchange: Exchange, status: number): void;
 }
@@ -68,12 +70,25 @@ export class Exchange {
     this.#asked = NOT_ASKED;
   }
 
+  /** Does a part of the work: what it refuses is answered, and so is a failure of our own, which must not end the process. */
+  run(part: () => Refusal | null): void {
+    let refusal: Refusal | null;
+    try {
+      refusal = part();
+    } catch (error) {
+      this.#host.broke(error);
+      this.leave();
+      refusal = { code: "internal_error", detail: "the router failed on this request; its log has more" };
+    }
+    if (refusal !== null) this.refuse(refusal);
+  }
+
   /** Hands the whole body to `then`, which may refuse it; or refuses the request before. */
   readBody(then: (body: Buffer) => Refusal | null): void {
     const { request } = this;
     const announced = request.headers["content-length"];
     if (announced === undefined && request.headers["transfer-encoding"] === undefined) {
-      this.#taken(then(NO_BODY));
+      this.run(() => then(NO_BODY));
       return;
     }
     if (announced !== undefined && Number(announced) > this.#host.bodyBytesMax) {
@@ -90,7 +105,7 @@ export class Exchange {
       else more.push(chunk);
     });
     request.on("end", () => {
-      if (!this.#isOver) this.#taken(then(more === null ? first : Buffer.concat(more)));
+      if (!this.#isOver) this.run(() => then(more === null ? first : Buffer.concat(more)));
     });
   }
 
@@ -133,10 +148,6 @@ export class Exchange {
     if (this.#isOver) return;
     this.#over(200);
     this.response.end();
-  }
-
-  #taken(refusal: Refusal | null): void {
-    if (refusal !== null) this.refuse(refusal);
   }
 
   /** The headers array as it came, in the usual case. */

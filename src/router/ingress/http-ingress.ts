@@ -32,6 +32,11 @@ export interface IngressOptions {
   readonly budget: RequestBudget;
   readonly observer: IngressObserver | null;
   readonly tracing?: Tracing;
+  readonly log?: IngressLog;
+}
+
+export interface IngressLog {
+  error(fields: object, message: string): void;
 }
 
 export interface IngressObserver extends AnswerObserver {
@@ -58,7 +63,7 @@ export class HttpIngress implements ExchangeHost {
     const tracing = options.tracing ?? makeTracing();
     const ids = new CommandIds();
     this.#routes = { core, types, ids, deadlineMs, keepHeaders, isAdmin: false, observer, tracing, feeds: new Set() };
-    this.#server = new BoundedServer(options.limits.connectionsMax, (request, response) => this.#serve(request, response));
+    this.#server = new BoundedServer(options.limits, (request, response) => this.#serve(request, response));
   }
 
   /** Requests that are not answered yet. */
@@ -82,6 +87,10 @@ export class HttpIngress implements ExchangeHost {
     return this.#server.isStopping;
   }
 
+  broke(error: unknown): void {
+    this.#options.log?.error({ err: error }, "the ingress failed on a request");
+  }
+
   ended(exchange: Exchange, status: number): void {
     this.#open--;
     this.#options.observer?.requestEnded(status);
@@ -91,8 +100,7 @@ export class HttpIngress implements ExchangeHost {
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const exchange = new Exchange(this, request, response);
     this.#open++;
-    const refusal = this.#begin(exchange);
-    if (refusal !== null) exchange.refuse(refusal);
+    exchange.run(() => this.#begin(exchange));
   }
 
   #begin(exchange: Exchange): Refusal | null {
@@ -112,8 +120,7 @@ export class HttpIngress implements ExchangeHost {
     const found = authenticator.authenticate(headers);
     if (!(found instanceof Promise)) return this.#authenticated(exchange, target, authenticator, found);
     const go = (later: Authentication): void => {
-      const refusal = exchange.isOver ? null : this.#authenticated(exchange, target, authenticator, later);
-      if (refusal !== null) exchange.refuse(refusal);
+      if (!exchange.isOver) exchange.run(() => this.#authenticated(exchange, target, authenticator, later));
     };
     found.then(go, () => go(UNAUTHENTICATED_FOR_NOW));
     return null;

@@ -11,6 +11,10 @@ export interface IngressLimits {
   readonly requestsMax: number;
   /** Open connections; further ones are closed at once. */
   readonly connectionsMax: number;
+  /** A client that dribbles its headers is cut off after this time, */
+  readonly headersMs: number;
+  /** and one that dribbles its body after this one. */
+  readonly requestMs: number;
 }
 
 const MEGABYTE = 1 << 20;
@@ -23,6 +27,8 @@ export const DEFAULT_LIMITS: IngressLimits = {
   // About 4 KB of objects each.
   requestsMax: 20_000,
   connectionsMax: 20_000,
+  headersMs: 10_000,
+  requestMs: 30_000,
 };
 
 /** A delay keeps a timer for that long; more than a year is a mistake in the unit. */
@@ -39,12 +45,8 @@ export const EVENTS_PAGE_DEFAULT = 100;
 
 /** Request line and headers together; Node's own default, stated because 10,000 clients may each hold that much. */
 export const HEADER_BYTES_MAX = 16_384;
-/** A client that dribbles its headers is cut off after this time, */
-export const HEADERS_TIMEOUT_MS = 10_000;
-/** and one that dribbles its body after this one. */
-export const REQUEST_TIMEOUT_MS = 30_000;
 /** How often Node looks for the two above. */
-export const TIMEOUT_CHECK_MS = 2_000;
+export const TIMEOUT_CHECK_MS = 1_000;
 /** An idle connection may be closed after this time; longer than the 60 s of common load balancers. */
 export const KEEP_ALIVE_MS = 65_000;
 /** A client that does not read its reply is cut off after this time. */

@@ -6,7 +6,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { HEADER_BYTES_MAX, HEADERS_TIMEOUT_MS, KEEP_ALIVE_MS, REQUEST_TIMEOUT_MS, TIMEOUT_CHECK_MS } from "./ingress-limits.js";
+import { HEADER_BYTES_MAX, type IngressLimits, KEEP_ALIVE_MS, TIMEOUT_CHECK_MS } from "./ingress-limits.js";
 import { PROBLEM_CONTENT_TYPE, routerProblem } from "./problem-document.js";
 import type { RequestProblemCode } from "./problem-table.js";
 
@@ -21,17 +21,20 @@ export class ListenProblem extends Error {
   readonly code = "listen_failed";
 }
 
+/** How often a stop looks for connections that have fallen idle. */
+const STOP_SWEEP_MS = 50;
+
 export class BoundedServer {
   readonly #server: Server;
   /** Connections that have not sent a request yet: Node counts them as busy, so a stop would wait for them. */
   readonly #silent = new Set<Socket>();
   #isStopping = false;
 
-  constructor(connectionsMax: number, serve: (request: IncomingMessage, response: ServerResponse) => void) {
+  constructor(limits: IngressLimits, serve: (request: IncomingMessage, response: ServerResponse) => void) {
     const options = {
       maxHeaderSize: HEADER_BYTES_MAX,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
       noDelay: true,
@@ -41,7 +44,7 @@ export class BoundedServer {
       serve(request, response);
     };
     this.#server = createServer(options, begin);
-    this.#server.maxConnections = connectionsMax;
+    this.#server.maxConnections = limits.connectionsMax;
     this.#server.on("clientError", refuseBytes);
     // 100-continue: the exchange looks at the announced length first, and only then is the client told to go on.
     this.#server.on("checkContinue", begin);
@@ -76,8 +79,11 @@ export class BoundedServer {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
     for (const socket of this.#silent) socket.destroy();
+    // A reply that was on its way when the stop began said nothing of a close: its connection falls idle later.
+    const sweep = setInterval(() => server.closeIdleConnections(), STOP_SWEEP_MS);
     const force = setTimeout(() => server.closeAllConnections(), graceMs);
     await closed;
+    clearInterval(sweep);
     clearTimeout(force);
   }
 }
