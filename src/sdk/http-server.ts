@@ -79,19 +79,20 @@ async function answer(served: Served, options: ServeOptions, request: IncomingMe
 
 /** What finishes in the same turn goes out in one write; the end line goes with the last entity. */
 async function writeStream(chunks: AsyncIterable<Uint8Array>, response: ServerResponse): Promise<void> {
-  response.cork();
+  let gathered: Uint8Array[] = [];
   let isFlushDue = false;
   for await (const chunk of chunks) {
-    response.write(chunk);
+    gathered.push(chunk);
     if (isFlushDue) continue;
     isFlushDue = true;
     setImmediate(() => {
       isFlushDue = false;
-      response.uncork();
-      response.cork();
+      if (gathered.length > 0) response.write(Buffer.concat(gathered));
+      gathered = [];
     });
   }
-  response.end();
+  response.end(Buffer.concat(gathered));
+  gathered = [];
 }
 
 /** Null: larger than allowed. */

@@ -91,11 +91,12 @@ describe("client, router and functions over HTTP", () => {
 
   it("hands commands over, also for later, and tells their outcome", async () => {
     const one = Counter("sent");
-    const later = await client.send(one.add(10), { delay: "200ms" });
-    assert.equal((await client.outcome(one, later.commandId)).kind, "pending");
+    const tomorrow = await client.send(Counter("tomorrow").add(10), { delay: "1d" });
+    assert.equal((await client.outcome(Counter("tomorrow"), tomorrow.commandId)).kind, "pending");
     const now = await client.send(one.add(1));
-    assert.deepEqual(await client.outcome(one, now.commandId, { wait: "10s" }), { kind: "replied", reply: 1 });
-    assert.deepEqual(await client.outcome(one, later.commandId, { wait: "10s" }), { kind: "replied", reply: 11 });
+    assert.deepEqual(await client.outcome(one, now.commandId, { wait: "20s" }), { kind: "replied", reply: 1 });
+    const soon = await client.send(one.add(10), { delay: "50ms" });
+    assert.deepEqual(await client.outcome(one, soon.commandId, { wait: "20s" }), { kind: "replied", reply: 11 });
     await assert.rejects(client.outcome(one, "c-never"), { code: "command_not_found" });
   });
 
