@@ -8,6 +8,7 @@ import { metricsText, startHoldfast } from "../targets/holdfast.mjs";
 const KEYS = 10_000;
 const STATE_PAD = 178; // with {"count":0,"pad":""} around it: 200 bytes
 const CACHE = "256MB";
+const REWRITING_WINDOWS_MAX = 10;
 const GIGABYTE = 1024 ** 3;
 
 const row = (title, shown, wanted, isMet) => ({ title, shown, wanted, isMet });
@@ -75,31 +76,42 @@ async function compactionsEnded(running) {
   return line === null ? null : Number(line[1]);
 }
 
-/** The same open-loop rate on a quiet router, and while states of all entities are written again until they compact. */
+/** The open loop beside states being written again, four times as fast and all over the entities. */
+async function measureRewriting(running, folder, { durationMs, entities, rate }) {
+  const before = await compactionsEnded(running);
+  const load = { durationMs: durationMs * 4 };
+  const body = JSON.stringify({ bytes: STATE_PAD + 1 });
+  const measured = await withLoopDelay(running, folder, async () => {
+    const rewriting = openLoop(running, { ...load, rate: rate * 4, keys: entities, suffix: "/fill", body });
+    const [result] = await Promise.all([openLoop(running, { ...load, rate, keys: KEYS }), rewriting]);
+    return result;
+  });
+  const after = await compactionsEnded(running);
+  if (before === null || after === null) throw new Error("the router shows no counter of compactions, so none is proven");
+  return { ...measured, compactions: after - before };
+}
+
+/** The same open-loop rate on a quiet router, and in the first window of rewriting in which compactions end. */
 async function runCompaction(folder, { durationMs, entities }) {
   const running = await startHoldfast(folder, { cache: CACHE, loopDelayFile: delayFile(folder) });
   try {
     await fill(running, entities);
     const rate = 1000;
     const quiet = await openLoop(running, { rate, keys: KEYS, durationMs, warmupMs: 2000 });
-    const before = await compactionsEnded(running);
-    const busy = await withLoopDelay(running, folder, async () => {
-      const rewriting = openLoop(running, {
-        rate: 4000,
-        keys: entities,
-        durationMs: durationMs * 4,
-        suffix: "/fill",
-        body: JSON.stringify({ bytes: STATE_PAD + 1 }),
-      });
-      const [result] = await Promise.all([openLoop(running, { rate, keys: KEYS, durationMs: durationMs * 4 }), rewriting]);
-      return result;
-    });
-    const after = await compactionsEnded(running);
-    if (before === null || after === null) throw new Error("the router shows no counter of compactions, so none is proven");
-    if (after === before) throw new Error("no compaction ended meanwhile, so nothing was measured");
+    let busy = { compactions: 0 };
+    for (let window = 0; busy.compactions === 0; window++) {
+      if (window === REWRITING_WINDOWS_MAX)
+        throw new Error(`no compaction ended in ${window} windows of rewriting: more --entities`);
+      busy = await measureRewriting(running, folder, { durationMs, entities, rate });
+    }
     const ratio = busy.p99Ms / quiet.p99Ms;
     return [
-      row(`p99 while ${after - before} compactions run (quiet: ${millis(quiet.p99Ms)})`, millis(busy.p99Ms), "≤ 3 x", ratio <= 3),
+      row(
+        `p99 while ${busy.compactions} compactions run (quiet: ${millis(quiet.p99Ms)})`,
+        millis(busy.p99Ms),
+        "≤ 3 x",
+        ratio <= 3,
+      ),
       row(
         `loop delay p99 meanwhile (longest: ${millis(busy.loopDelay.maxMs)})`,
         millis(busy.loopDelay.p99Ms),
