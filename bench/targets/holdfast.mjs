@@ -6,8 +6,6 @@ import { freePort, sleep, startProcess } from "../processes.mjs";
 import { startFunctionServer } from "./prototype.mjs";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli/holdfast.js", import.meta.url));
-const ROUTER = fileURLToPath(new URL("../../dist/src/router/main.js", import.meta.url));
-const STARTER = fileURLToPath(new URL("holdfast-router.mjs", import.meta.url));
 const LOOP_DELAY = new URL("../loop-delay.mjs", import.meta.url).href;
 const FIRST_COMMAND_MS_MAX = 30_000;
 
@@ -34,8 +32,7 @@ export async function startHoldfast(folder, { nodeFlags = [], cache = null, loop
   const config = join(folder, "holdfast.yaml");
   writeFileSync(config, settings({ folder, ingressPort, adminPort, functionPort: functions.ready.port, cache }));
   const probe = loopDelayFile === null ? [] : ["--import", LOOP_DELAY];
-  const program = existsSync(CLI) ? [CLI, "start", "--config", config] : [STARTER, config];
-  const args = [...nodeFlags, ...probe, ...program];
+  const args = [...nodeFlags, ...probe, CLI, "start", "--config", config];
   const env = loopDelayFile === null ? {} : { BENCH_LOOP_DELAY_FILE: loopDelayFile };
   const running = {
     port: ingressPort,
@@ -85,6 +82,6 @@ export async function metricsText(running) {
 export const holdfast = {
   name: "holdfast",
   title: "Holdfast",
-  problem: () => (existsSync(ROUTER) ? null : "dist/src/router/main.js is not there: run `npm run build` first"),
+  problem: () => (existsSync(CLI) ? null : "dist/src/cli/holdfast.js is not there: run `npm run build` first"),
   start: startHoldfast,
 };
