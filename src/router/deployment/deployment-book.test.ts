@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { DEFAULT_POLICY, type EntityType } from "../../core/entity/entity-type.js";
+import {
+  type DeploymentBook,
+  decodeBook,
+  EMPTY_BOOK,
+  encodeBook,
+  promoted,
+  rolledBack,
+  withDeployment,
+} from "./deployment-book.js";
+
+const GOLDEN = "test/golden/deployment-book-1.json";
+
+function type(name: string): EntityType {
+  const spec = (command: string) =>
+    [command, { name: command, exposure: "public", inputSchema: null, replySchema: null }] as const;
+  return {
+    name,
+    kind: "event-sourced",
+    stateVersion: 2,
+    commands: new Map([spec("add"), spec("expire")]),
+    queries: new Map(),
+    replies: new Set(["reserved"]),
+    events: new Map([["added", { name: "added", eventVersion: 3 }]]),
+    policy: { ...DEFAULT_POLICY, colocation: { kind: "prefix", separator: ":" } },
+  };
+}
+
+function withPromoted(book: DeploymentBook, id: string, url: string, names: readonly string[], atMs: number): DeploymentBook {
+  const registered = withDeployment(book, { id, url, registeredAtMs: atMs, types: names });
+  const promotion = promoted(registered, id, names.map(type), false, atMs);
+  assert.ok(promotion.kind === "promoted");
+  return promotion.book;
+}
+
+const first = withPromoted(EMPTY_BOOK, "d-000000000001", "http://a", ["shop/cart", "shop/stock"], 1_000);
+const book = withPromoted(first, "d-000000000002", "http://b", ["shop/cart"], 2_000);
+
+describe("the book of deployments", () => {
+  it("reads what version 1 wrote, and writes it byte for byte", () => {
+    const golden = readFileSync(GOLDEN);
+    assert.deepEqual(decodeBook(golden), book);
+    assert.equal(Buffer.from(encodeBook(book)).toString(), golden.toString());
+  });
+
+  it("refuses a newer format, and what is no book, without touching it", () => {
+    assert.throws(() => decodeBook(Buffer.from(`{"format":2}`)), { code: "format_newer" });
+    assert.throws(() => decodeBook(Buffer.from("{")), { code: "document_damaged" });
+  });
+
+  it("goes back one change at a time", () => {
+    assert.deepEqual(book.active, { "shop/cart": "d-000000000002", "shop/stock": "d-000000000001" });
+    const back = rolledBack(book);
+    assert.deepEqual(back?.active, { "shop/cart": "d-000000000001", "shop/stock": "d-000000000001" });
+    assert.equal(back === null ? null : rolledBack(back), null, "before the first deployment nothing was active");
+  });
+
+  it("stays within its bounds, and forgets no deployment that serves or could be rolled back to", () => {
+    let grown = book;
+    for (let n = 0; n < 500; n++) {
+      const id = `d-${(n + 16).toString(16).padStart(12, "0")}`;
+      grown = withDeployment(grown, { id, url: `http://${n}`, registeredAtMs: n, types: ["x/y"] });
+    }
+    assert.equal(grown.deployments.length, 200);
+    const ids = new Set(grown.deployments.map(({ id }) => id));
+    assert.ok(ids.has("d-000000000001") && ids.has("d-000000000002"));
+    let alternating = book;
+    for (let n = 0; n < 25; n++) {
+      alternating = withPromoted(alternating, "d-000000000001", "http://a", ["shop/cart", "shop/stock"], n);
+      alternating = withPromoted(alternating, "d-000000000002", "http://b", ["shop/cart"], n);
+    }
+    assert.equal(alternating.past.length, 20);
+  });
+});
