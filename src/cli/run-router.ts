@@ -20,7 +20,7 @@ export interface Companion {
 export async function runRouter(settings: Settings, log: Logger, companion: Companion): Promise<void> {
   let router: RunningRouter;
   try {
-    router = await startRouter(settings, log);
+    router = await startRouter(settings, { log });
   } catch (error) {
     await companion.stop();
     throw startProblem(error);

@@ -6,26 +6,31 @@
  * drains, flushes, releases its shards and seals its log; storage closes; the lock goes last.
  */
 import { crc32 } from "node:zlib";
+import { encodeUtf8 } from "../core/bytes/utf8.js";
+import type { DeploymentLimits } from "../core/input.js";
 import { lockDataFolder } from "../data-lock-local/data-lock.js";
 import { LocalDirectory } from "../directory-local/local-directory.js";
 import { MemoryDirectory } from "../directory-memory/memory-directory.js";
 import { NodeFiles } from "../files-node/node-files.js";
 import { HttpInvoker } from "../invoker/http/http-invoker.js";
+import { type InProcessFunction, InProcessInvoker } from "../invoker/in-process/in-process-invoker.js";
 import { LocalJournal } from "../journal-local/local-journal.js";
 import { MemoryJournal } from "../journal-memory/memory-journal.js";
 import type { DirectoryPort } from "../ports/directory.js";
+import type { InvokerPort } from "../ports/invoker.js";
 import type { JournalPort } from "../ports/journal.js";
 import type { SnapshotPort } from "../ports/snapshots.js";
 import { documentCodec } from "../protocol/record/document-codec.js";
 import { recordCodec } from "../protocol/record/record-codec.js";
 import { LocalSnapshots } from "../snapshots-local/local-snapshots.js";
 import { MemorySnapshots } from "../snapshots-memory/memory-snapshots.js";
-import type { Settings } from "./config/settings.js";
+import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings, type Settings } from "./config/settings.js";
 import { coreSettings } from "./core-settings.js";
 import { CoreRunner, type RunnerEnd, type RunnerLog } from "./driver/core-runner.js";
 import { MergeThread } from "./driver/merge-thread.js";
 import { openHttpServers } from "./http-servers.js";
 import { RequestBudget } from "./ingress/request-budget.js";
+import { makeLogger } from "./logger.js";
 import { RouterMetrics } from "./metrics/router-metrics.js";
 import { Registration } from "./registration.js";
 import { RouterObserver } from "./router-observer.js";
@@ -43,24 +48,54 @@ export interface RunningRouter {
   readonly ended: Promise<RunnerEnd>;
 }
 
-export async function startRouter(settings: Settings, log: RunnerLog): Promise<RunningRouter> {
+export interface RouterOptions {
+  /** Default: pino, at the level of the settings. */
+  readonly log?: RunnerLog;
+  /** Functions in this process, by the name that `localFunctions` gives to the settings. */
+  readonly local?: Readonly<Record<string, InProcessFunction>>;
+}
+
+const LOCAL_SCHEME = "local:";
+
+/** The settings of functions in this process: `name` is their key in `RouterOptions.local`. */
+export function localFunctions(name: string, limits: DeploymentLimits = DEFAULT_DEPLOYMENT_LIMITS): FunctionSettings {
+  return { url: `${LOCAL_SCHEME}${name}`, limits, encoding: "json", headers: {} };
+}
+
+/**
+ * Starts a router; resolves when its servers listen (they answer `starting` until all shards are open: see `runner.started`).
+ * Throws StorageProblem (`data_locked`, `data_unreadable` and others), ListenProblem, BookProblem.
+ */
+export async function startRouter(settings: Settings, options: RouterOptions = {}): Promise<RunningRouter> {
   const storage = await openStorage(settings);
   try {
-    return await startOn(storage, settings, log);
+    return await startOn(storage, settings, options);
   } catch (error) {
     await storage.close();
     throw error;
   }
 }
 
-async function startOn(storage: Storage, settings: Settings, log: RunnerLog): Promise<RunningRouter> {
+function connect({ url, encoding, headers }: FunctionSettings, local: Readonly<Record<string, InProcessFunction>>): InvokerPort {
+  if (!url.startsWith(LOCAL_SCHEME)) return new HttpInvoker({ url, encoding, headers: Object.entries(headers) }, systemClock);
+  // Registered by an earlier start, and not given to this one: like an endpoint that is down.
+  const absent: InProcessFunction = () => ({
+    status: 503,
+    contentType: "text/plain",
+    body: encodeUtf8(`${url} is not in this process`),
+  });
+  return new InProcessInvoker(local[url.slice(LOCAL_SCHEME.length)] ?? absent, systemClock, { encoding });
+}
+
+async function startOn(storage: Storage, settings: Settings, options: RouterOptions): Promise<RunningRouter> {
+  const log = options.log ?? makeLogger(settings.log.level);
   const registration = new Registration({
     directory: storage.directory,
     clock: systemClock,
     entropy: systemEntropy,
     functions: settings.functions,
     types: settings.types,
-    connect: ({ url, encoding, headers }) => new HttpInvoker({ url, encoding, headers: Object.entries(headers) }, systemClock),
+    connect: (endpoint) => connect(endpoint, options.local ?? {}),
     changed: (deployments) => runner.deploy(deployments, registration.placements()),
     log,
   });

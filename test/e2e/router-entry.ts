@@ -1,12 +1,11 @@
 /** A router in a process of its own: `node router-entry.js settings.yaml`. Says `ready URL` when it serves; SIGTERM stops it. */
 import { ConfigProblem } from "../../src/router/config/config-problem.js";
 import { readSettingsFile } from "../../src/router/config/read-settings.js";
-import { makeLogger } from "../../src/router/logger.js";
 import { startRouter } from "../../src/router/main.js";
 
 try {
   const settings = readSettingsFile(process.argv[2] ?? "", process.env);
-  const router = await startRouter(settings, makeLogger(settings.log.level));
+  const router = await startRouter(settings);
   process.on("SIGTERM", () => void router.stop());
   void router.runner.started.then(() => console.log(`ready ${router.ingressUrl}`));
   const end = await router.ended;

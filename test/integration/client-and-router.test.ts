@@ -43,7 +43,10 @@ describe("client, router and functions over HTTP", () => {
     functions = await serve([counter, cart, inventory, payment], { port: 0 });
     const memory = { kind: "memory" } as const;
     const stores = { journal: memory, snapshots: memory, directory: memory };
-    router = await startRouter({ ...DEFAULT_SETTINGS, ...stores, listen: { ingress: ANY_PORT, admin: ANY_PORT } }, SILENT);
+    router = await startRouter(
+      { ...DEFAULT_SETTINGS, ...stores, listen: { ingress: ANY_PORT, admin: ANY_PORT } },
+      { log: SILENT },
+    );
     const registered = await router.registration.register(functions.url, false);
     assert.equal(registered.kind, "done", JSON.stringify(registered));
     client = connect(router.ingressUrl);
