@@ -115,3 +115,26 @@ test("an endpoint that throttles above some invocations settles near that number
   assert.ok(share > 0.6, `${share} of what 16 at a time can do`);
   assert.ok(throttled.throttled < throttled.commands * 0.05, JSON.stringify(throttled));
 });
+
+test("what an endpoint that is down said last can be asked for, until it is back", () => {
+  let isDown = false;
+  const simulation: DispatchSimulation = new DispatchSimulation(
+    {
+      invoke: (batch) => (isDown ? { results: [], end: UNREACHABLE, endAfterMs: 1 } : healthyScript(batch, () => 5)),
+      finished: (each) => simulation.offer(each),
+      judged: (each) => simulation.offer(each),
+    },
+    [deployment("d1", ["t/a"])],
+  );
+  const { dispatcher } = simulation;
+  simulation.offer(runnable("e"));
+  simulation.runUntil(100);
+  assert.equal(dispatcher.outageOf("t/a"), null);
+  isDown = true;
+  simulation.runUntil(1_000);
+  assert.equal(dispatcher.outageOf("t/a"), "connection refused");
+  assert.equal(dispatcher.outageOf("t/unknown"), null);
+  isDown = false;
+  simulation.runUntil(20_000);
+  assert.equal(dispatcher.outageOf("t/a"), null);
+});

@@ -21,6 +21,9 @@ export interface WorldOptions {
   readonly dataPath?: string;
 }
 
+/** The connection broke behind the reply's first bytes. */
+export class ReplyCutOff extends Error {}
+
 export class World {
   readonly folder: string;
   readonly dataPath: string;
@@ -134,7 +137,7 @@ export class World {
       const sent = request({ method, hostname, port, path, headers }, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("error", reject);
+        response.on("error", (error) => reject(new ReplyCutOff(error.message)));
         response.on("end", () => {
           const text = Buffer.concat(chunks).toString();
           const { statusCode: status = 0, headers } = response;

@@ -64,6 +64,8 @@ export interface DispatcherPort {
     end: InvocationEnd,
     nowMs: number,
   ): readonly { readonly runnable: Runnable; readonly verdict: Verdict }[];
+  /** Why the endpoint of this type is given probes alone at the moment, in its own words; null while nothing is wrong with it. */
+  outageOf(type: string): string | null;
   /** When `plan` has to be called again although nothing happens (back-off, overdue attempts); null: never. */
   wakeAtMs(): number | null;
 }

@@ -145,6 +145,10 @@ export class Dispatcher implements DispatcherPort {
     return verdicts;
   }
 
+  outageOf(type: string): string | null {
+    return this.#typeByName.get(type)?.endpoint?.health.outage ?? null;
+  }
+
   wakeAtMs(): number | null {
     let earliest = Number.POSITIVE_INFINITY;
     for (const endpoint of this.#active) if (endpoint.wakeAtMs < earliest) earliest = endpoint.wakeAtMs;

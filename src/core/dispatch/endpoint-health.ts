@@ -22,6 +22,8 @@ export class EndpointHealth {
   /** Entities of failures in a row, one for each failure. */
   readonly #failedKeys = new Set<string>();
   #generation = 0;
+  /** What came back last from an endpoint that is unreachable or sick. */
+  #message = "";
 
   constructor(tuning: DispatchTuning, limitMax: number) {
     this.#tuning = tuning;
@@ -41,6 +43,11 @@ export class EndpointHealth {
   /** When the next probe may start; null while open. */
   get backoffUntilMs(): number | null {
     return this.#backoffMs === 0 ? null : this.#untilMs;
+  }
+
+  /** What is wrong with it; null while open. */
+  get outage(): string | null {
+    return this.#backoffMs === 0 ? null : this.#message;
   }
 
   setLimitMax(limitMax: number): void {
@@ -75,7 +82,8 @@ export class EndpointHealth {
     if (isLimitInUse && this.#limit < this.#limitMax) this.#limit = Math.min(this.#limitMax, this.#limit + 1 / this.#limit);
   }
 
-  unavailable(nowMs: number, generation: number, retryAfterMs: number | null): void {
+  unavailable(nowMs: number, generation: number, retryAfterMs: number | null, message: string): void {
+    this.#message = message;
     if (generation === this.#generation) this.#slowDown(nowMs);
     if (retryAfterMs !== null && this.#backoffMs !== 0) {
       this.#untilMs = Math.max(this.#untilMs, nowMs + Math.min(retryAfterMs, this.#tuning.retryAfterMaxMs));
@@ -83,7 +91,8 @@ export class EndpointHealth {
   }
 
   /** An invocation was reached and ended without any outcome; `key` is its first entity. Gives whether the endpoint is sick. */
-  failed(nowMs: number, generation: number, isProbe: boolean, key: string): boolean {
+  failed(nowMs: number, generation: number, isProbe: boolean, key: string, message: string): boolean {
+    this.#message = message;
     if (this.#isSick) {
       if (isProbe && generation === this.#generation) this.#slowDown(nowMs);
       return true;

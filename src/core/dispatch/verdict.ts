@@ -13,7 +13,7 @@ const SUSPECTED: Verdict = { kind: "suspected" };
 export function verdictOf(attempt: Attempt, end: InvocationEnd, nowMs: number): Verdict | null {
   const { health } = attempt.endpoint;
   if (end.kind === "unavailable") {
-    health.unavailable(nowMs, attempt.generation, end.retryAfterMs);
+    health.unavailable(nowMs, attempt.generation, end.retryAfterMs, end.message);
     return attempt.unfinished === 0 ? null : { kind: "unavailable", message: end.message };
   }
   if (attempt.unfinished === 0) {
@@ -25,7 +25,7 @@ export function verdictOf(attempt: Attempt, end: InvocationEnd, nowMs: number): 
   let isSick = false;
   if (!attempt.hasOutcome) {
     const firstKey = (attempt.members[0] as Offer).runnable.key;
-    isSick = health.failed(nowMs, attempt.generation, attempt.isProbe, firstKey);
+    isSick = health.failed(nowMs, attempt.generation, attempt.isProbe, firstKey, fault.message);
   }
   // Larger invocations that began before the endpoint turned out to be sick are suspected still: one of them may be what
   // makes it sick, and suspicion counts nothing.

@@ -180,7 +180,7 @@ export class Invocations {
     const first = items[0];
     if (items.length > 1 || first === undefined) return;
     if (isTooLarge) return this.giveUp(slot, first, "state_too_large", message);
-    this.#fault(slot, first, "malformed_answer", message);
+    this.#fault(slot, first, "function_faulted", `the function's answer does not hold: ${message}`);
   }
 
   /** A fault of the first command's own. */
@@ -315,12 +315,22 @@ export class Invocations {
     }
   }
 
-  /** Ends a waiting call whose deadline is over. */
+  /** Ends a waiting call whose deadline is over. Nothing of it took effect, and nothing will. */
   expire(slot: EntitySlot, item: Item): void {
     slot.mailbox.splice(slot.mailbox.indexOf(item), 1);
     this.#context.releaseItem(item);
-    const message = "the deadline passed before the command's turn came; it has not run and will not";
-    for (const request of item.waiters) this.#context.refuse(request, slot.position, "deadline_exceeded", message);
+    const outage = this.#context.host.dispatcher.outageOf(slot.type);
+    for (const request of item.waiters) {
+      if (outage === null) this.#context.refuse(request, slot.position, "deadline_exceeded", LATE);
+      else this.#context.refuse(request, slot.position, "function_unavailable", `${OUTAGE}: ${outage}`);
+    }
+  }
+
+  /** An offered entity whose last commands were dropped has nothing to run any more. */
+  withdrawIfDone(slot: EntitySlot): void {
+    if (slot.status !== "offered" || slot.hasWork) return;
+    this.#context.host.dispatcher.withdraw(slot);
+    slot.status = "idle";
   }
 
   /** More events to fold than one invocation takes: pages of them run first, without commands. */
@@ -328,6 +338,9 @@ export class Invocations {
     return slot.unfolded.length > this.#context.host.limits.foldEventsMax;
   }
 }
+
+const LATE = "the deadline passed before the command was done; nothing of it took effect, and it will not run any more";
+const OUTAGE = "until the deadline the function could not be used; nothing of the command took effect. What came back last";
 
 function invocationCommand(item: Item, n: number): InvocationCommand {
   const { command } = item;

@@ -234,11 +234,11 @@ export class Shard {
     const { nowMs } = this.#context.host;
     this.#waiters.expire(nowMs);
     for (const slot of this.#context.slotByKey.values()) {
-      if (slot.status === "offered") continue;
       for (const item of [...slot.mailbox]) {
         if (item.origin.kind === "client" && item.isChecked && item.command.deadlineMs <= nowMs)
           this.#invocations.expire(slot, item);
       }
+      this.#invocations.withdrawIfDone(slot);
       this.#context.retire(slot);
     }
     this.#isWaitedFor = this.callsWaiting > 0 || !this.#waiters.isEmpty;

@@ -216,7 +216,7 @@ export const REQUEST_PROBLEMS = {
     504,
     "caller",
     "Not done within the deadline",
-    "The command was not run in time, and it will not be run: nothing of it happened.",
+    "The command was not done in time, and it will not be run any more: nothing of it took effect.",
     "Retry, or give it more time with the header holdfast-deadline.",
   ),
   outcome_unknown: retryable(
@@ -236,8 +236,8 @@ export const REQUEST_PROBLEMS = {
   function_unavailable: retryable(
     503,
     "operator",
-    "The function cannot be reached",
-    "The endpoint that serves this entity type does not answer, or is overloaded. This never counts as a fault of the command.",
+    "The function cannot be used",
+    "The endpoint that serves this entity type does not answer, is overloaded, or fails for whatever it is asked. Nothing of the command took effect. This never counts as a fault of the command.",
     "Retry after the time in Retry-After; the operator looks at the endpoint.",
   ),
   state_too_large: failure(
