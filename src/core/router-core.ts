@@ -38,6 +38,8 @@ export type Phase = "claiming" | "replaying" | "open" | "stopping" | "ended";
 const EXPIRE_EVERY_MS = 250;
 /** With nobody waiting there is nothing to expire; the tail still grows old and is flushed. */
 const UPKEEP_EVERY_MS = 5_000;
+/** Shards that go on answering one another get the next turn at once: inputs are not kept waiting for ever. */
+const TURN_ROUNDS_MAX = 100;
 
 export class RouterCore {
   readonly #settings: CoreSettings;
@@ -58,6 +60,8 @@ export class RouterCore {
   #nowMs = 0;
   #tickMs = 0;
   #expiredAtMs = 0;
+  /** Answers in memory that did not fit into the last turn. */
+  #isBehind = false;
   #opened: Opened | null = null;
   #custodies: readonly Custody[] = [];
   #upkeep: Upkeep | null = null;
@@ -112,6 +116,7 @@ export class RouterCore {
   /** Monotonic moment at which `step` has to be called although nothing happened; Infinity: never. */
   wakeAtMs(): number {
     if (this.#phase === "ended") return Infinity;
+    if (this.#isBehind) return this.#tickMs;
     let wake = Math.min(this.#client.wakeAtMs ?? Infinity, this.#dispatcher.wakeAtMs() ?? Infinity);
     if (this.#opened === null) return wake;
     const { log, shards } = this.#opened;
@@ -267,7 +272,7 @@ export class RouterCore {
   #turn(): void {
     this.#client.wake(this.#tickMs);
     const shards = this.#opened?.shards ?? [];
-    for (const shard of shards) shard.turn();
+    this.#isBehind = turnAll(shards);
     const isRunning = this.#phase === "open" || (this.#phase === "stopping" && this.#closing?.isDrained === false);
     if (isRunning) this.#invoking.plan(this.#tickMs);
     if (this.#tickMs - this.#expiredAtMs >= EXPIRE_EVERY_MS) this.#expire(shards);
@@ -365,6 +370,19 @@ export class RouterCore {
       holdBytes: (bytes) => (bytes >= 0 ? this.#budget.take("mailboxes", bytes) : this.#budget.give("mailboxes", -bytes)),
     };
   }
+}
+
+/**
+ * An answer in one shard can make another ask for what is in memory already: such a read has no IO behind it that would
+ * bring the next turn, so it is answered in this one. Gives whether some are left all the same.
+ */
+function turnAll(shards: readonly Shard[]): boolean {
+  let isAny = true;
+  for (let rounds = 0; isAny && rounds < TURN_ROUNDS_MAX; rounds++) {
+    isAny = false;
+    for (const shard of shards) if (shard.turn()) isAny = true;
+  }
+  return isAny;
 }
 
 export interface CoreSnapshot {

@@ -65,12 +65,16 @@ describe("a router process", () => {
     };
     const clients = Array.from({ length: 32 }, (_, index) => client(index));
     await until(async () => [...acknowledged.values()].reduce((sum, count) => sum + count, 0) > 300);
+    const askedAtMs = performance.now();
     world.router.signal("SIGTERM");
-    await Promise.all(clients);
     assert.deepEqual(await world.router.exited, { code: 0, signal: null });
+    assert.ok(performance.now() - askedAtMs < 4_000, "clients that keep their connections do not hold it up");
+    await Promise.all(clients);
     assert.deepEqual(cutOff, []);
     for (const status of statuses) assert.ok(status === 200 || status === 503, `status ${status}`);
     await world.start();
+    const openedAfterMs = Number(/"ms":(\d+),"msg":"all shards are open"/.exec(world.router.errors)?.[1]);
+    assert.ok(openedAfterMs < 3_000, `${openedAfterMs} ms until all shards were open`);
     for (const [id, count] of acknowledged) assert.equal(await world.total(id), count);
   });
 

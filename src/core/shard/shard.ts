@@ -214,19 +214,21 @@ export class Shard {
     this.state.store.step(this.#context.nowMs, inputs, this.#storeEffects);
   }
 
-  /** Everything that time brings and IO has made answerable. Once a turn, behind all inputs. */
-  turn(): void {
-    if (this.#refusal !== null) return;
+  /** Everything that time brings and IO has made answerable, behind all inputs. Gives whether a read was answered. */
+  turn(): boolean {
+    if (this.#refusal !== null) return false;
     this.stored([]);
     if (this.#isOpen) {
       this.#invocations.wake();
       this.#messages.wake();
       this.#timers.wake();
     }
-    for (let rounds = 0; rounds < 100 && this.#storeReads.complete(); rounds++);
+    let isAny = false;
+    for (let rounds = 0; rounds < 100 && this.#storeReads.complete(); rounds++) isAny = true;
     this.#context.dropRetired();
     const { problem } = this.state.store;
     if (problem !== null) this.refuse(`${problem.code}: ${problem.object}: ${problem.message}`);
+    return isAny;
   }
 
   /** Calls whose deadline is over, and waits that have lasted long enough. A few times a second. */
