@@ -87,6 +87,11 @@ export class Child {
   }
 }
 
+/** The command line, as `holdfast` runs it. */
+export function startHoldfast(...args: readonly string[]): Child {
+  return new Child(process.execPath, [`${ROOT}dist/src/cli/holdfast.js`, ...args]);
+}
+
 /** A compiled module of the tests, such as `function-entry`. */
 export function startEntry(name: string, ...args: readonly string[]): Child {
   return new Child(process.execPath, ["--enable-source-maps", `${ROOT}dist/test/e2e/${name}.js`, ...args]);

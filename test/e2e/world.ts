@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Child, startEntry } from "./child.js";
+import { type Child, startEntry, startHoldfast } from "./child.js";
 
 export interface Reply {
   readonly status: number;
@@ -67,7 +67,7 @@ export class World {
   /** Waits until the router serves, and its functions are known. */
   async start(settings = this.#settings): Promise<void> {
     this.#router = await this.launch(settings);
-    this.#url = (await this.#router.said(/ready (\S+)/))[1] ?? "";
+    this.#url = (await this.#router.said(/ingress +(\S+)/))[1] ?? "";
     if (!this.#functions.hasExited) await this.servesFunctions();
   }
 
@@ -83,15 +83,15 @@ export class World {
       settings,
     ];
     await writeFile(path, lines.join("\n"));
-    return startEntry("router-entry", path);
+    return startHoldfast("start", "--config", path);
   }
 
-  /** A router that must not come up: what it says, and that it says so with exit code 1. */
+  /** A router that must not come up: what it says, with exit code 3. */
   async refusedStart(settings = this.#settings): Promise<string> {
     const child = await this.launch(settings);
     const { code } = await child.exited;
-    assert.equal(code, 1, child.errors);
-    assert.doesNotMatch(child.output, /ready/);
+    assert.equal(code, 3, child.errors);
+    assert.doesNotMatch(child.output, /ingress/);
     return child.errors;
   }
 

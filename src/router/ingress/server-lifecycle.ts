@@ -10,9 +10,6 @@ import { HEADER_BYTES_MAX, type IngressLimits, KEEP_ALIVE_MS, TIMEOUT_CHECK_MS }
 import { PROBLEM_CONTENT_TYPE, routerProblem } from "./problem-document.js";
 import type { RequestProblemCode } from "./problem-table.js";
 
-/** How often a server that stops looks for connections that have become idle. */
-const IDLE_SWEEP_MS = 100;
-
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
@@ -81,8 +78,6 @@ export class BoundedServer {
     const server = this.#server;
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
-    // Connections whose reply was on its way out just now are idle a moment later, and their clients may keep them for minutes.
-    const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
     for (const socket of this.#silent) socket.destroy();
     // A reply that was on its way when the stop began said nothing of a close: its connection falls idle later.
     const sweep = setInterval(() => server.closeIdleConnections(), STOP_SWEEP_MS);
@@ -90,7 +85,6 @@ export class BoundedServer {
     await closed;
     clearInterval(sweep);
     clearTimeout(force);
-    clearInterval(sweep);
   }
 }
 
