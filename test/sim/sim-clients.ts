@@ -23,7 +23,7 @@ type Asking =
   | { readonly kind: "follow"; readonly entity: EntityAddress; next: number }
   | { readonly kind: "outcome"; readonly record: CommandRecord }
   | { readonly kind: "reused"; readonly record: CommandRecord }
-  | { readonly kind: "other"; readonly then: (answer: Answer) => void };
+  | { readonly kind: "other"; readonly what: string; readonly then: (answer: Answer) => void };
 
 const DEADLINE_MIN_MS = 1_000;
 const DEADLINE_MAX_MS = 8_000;
@@ -54,6 +54,11 @@ export class SimClients {
     let count = 0;
     for (const asking of this.#askingByRequest.values()) if (asking.kind !== "follow") count++;
     return count;
+  }
+
+  get waitingFor(): string {
+    const all = [...this.#askingByRequest].filter(([, asking]) => asking.kind !== "follow");
+    return all.map(([request, asking]) => `${request} ${asking.kind === "other" ? asking.what : asking.kind}`).join(", ");
   }
 
   /** Does one thing that some client might do. */
@@ -459,7 +464,7 @@ export class SimClients {
 
   #ask(input: AdminAsked | ReadAsked, then: (answer: Answer) => void): void {
     const request = ++this.#requests;
-    this.#askingByRequest.set(request, { kind: "other", then });
+    this.#askingByRequest.set(request, { kind: "other", what: input.kind, then });
     if (!this.#submit({ ...input, request })) this.#askingByRequest.delete(request);
   }
 

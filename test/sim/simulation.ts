@@ -287,7 +287,7 @@ class Simulation implements Surroundings {
       this.#clients.repair(this.random.chance(0.2) ? "drop" : "retry");
       world.after(2_000, operate);
     };
-    operate();
+    world.after(130, operate);
     for (let quietMs = 0; world.nowMs < untilMs; ) {
       world.run(world.nowMs + 500);
       quietMs = this.#unrest() === null ? quietMs + 500 : 0;
@@ -308,7 +308,7 @@ class Simulation implements Surroundings {
       const { commands, unrest, outbox, inbox, timers, reads } = queue;
       if (commands + unrest + outbox + inbox + timers + reads > 0) return `shard ${shard}: ${JSON.stringify(queue)}`;
     }
-    if (this.#clients.waiting > 0) return `${this.#clients.waiting} requests wait`;
+    if (this.#clients.waiting > 0) return `requests wait: ${this.#clients.waitingFor}`;
     return flushing > 0 ? `${flushing} flushes` : null;
   }
 

@@ -14,6 +14,7 @@ const SPOILERS: Readonly<Record<string, Spoiler>> = {
   }),
   misnumbered: (result) => ({ ...result, outcomes: result.outcomes.map((outcome) => ({ ...outcome, n: outcome.n + 1 })) }),
   oversized: (result, stateBytesMax) => ({ ...result, state: new Uint8Array(stateBytesMax + 1) }),
+  cutShort: (result) => ({ ...result, outcomes: result.outcomes.slice(0, -1) }),
   missing: (result) => ({ ...result, outcomes: result.outcomes.slice(1) }),
   ranBehindFault: (result) => ({
     ...result,

@@ -141,7 +141,7 @@ export class Arrivals {
     };
     this.#reads.scan(range, (items, next) => {
       slot.unfolded = [...slot.unfolded, ...items.map(({ key, value }) => decodeEvent(key, value))];
-      const last = slot.unfolded.at(-1)?.version ?? 0;
+      const last = slot.unfolded.at(-1)?.version ?? from;
       if (next !== null) return this.#readUnfolded(slot, last + 1);
       this.#loaded(slot);
     });

@@ -200,7 +200,8 @@ export class Invocations {
     const outcome = { kind: "failed", code, message } as const;
     if (item.origin.kind !== "client" && slot.spec.policy.onPoison === "pause" && code !== "dropped") {
       if (item.origin.kind === "message") this.#messages.park(slot, item);
-      slot.isPaused = true;
+      const atMs = Math.ceil(this.#context.nowMs);
+      slot.pausedBy = { command: item.command, code, message, attempts: item.faults, atMs };
       return;
     }
     slot.mailbox.splice(slot.mailbox.indexOf(item), 1);

@@ -307,7 +307,8 @@ export function consumedBy(context: ShardContext, slot: EntitySlot, item: Item, 
 
 /** How many commands ran before the first fault, and that fault's message. Outcomes must be numbered in order, from 0. */
 function splitAtFault(items: readonly Item[], outcomes: readonly CommandResult[]): { ran: number; fault: string | null } {
-  if (outcomes.length > items.length) throw new Rejection(`${outcomes.length} outcomes for ${items.length} commands`);
+  // One state comes for all of them: with an outcome missing nobody knows which commands it is the state behind.
+  if (outcomes.length !== items.length) throw new Rejection(`${outcomes.length} outcomes for ${items.length} commands`);
   for (const [index, outcome] of outcomes.entries()) {
     if (outcome.n !== index) throw new Rejection(`outcome ${index} is numbered ${outcome.n}`);
   }
@@ -320,5 +321,5 @@ function splitAtFault(items: readonly Item[], outcomes: readonly CommandResult[]
   if (stopped?.kind === "faulted") return { ran, fault: stopped.message };
   if (stopped?.kind === "skipped")
     return { ran, fault: ran === 0 ? "it was skipped though nothing in front of it faulted" : null };
-  return { ran, fault: ran < items.length && ran === 0 ? "the answer holds no outcome for it" : null };
+  return { ran, fault: null };
 }

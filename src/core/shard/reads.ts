@@ -1,6 +1,6 @@
 /** Reads by clients and operators. Each is gated on what it saw, like every output (RULES.md 5). */
 
-import type { EntityAddress } from "../entity/address.js";
+import { type EntityAddress, isSameAddress } from "../entity/address.js";
 import type { EntityType } from "../entity/entity-type.js";
 import type { AdminAsked, ReadAsked } from "../input.js";
 import type { DeadLetter } from "../log/entry.js";
@@ -101,19 +101,33 @@ export class Reads {
 
   timers(input: AdminAsked & { readonly kind: "timersAsked" }): void {
     const from = entityKey(TIMER_SPACE, this.#context.state.prefixOf(input.of));
-    this.#reads.scan({ from, to: rangeEnd(from), limit: input.limit, bytesMax: PAGE_BYTES }, (items) => {
-      const timers = items.map(({ value }) => decodeTimer(value));
-      this.#context.answer(input.request, this.#context.host.log.last, { kind: "timers", timers });
-    });
+    const range = { from, to: rangeEnd(from), limit: input.limit, bytesMax: PAGE_BYTES };
+    this.#reads.list(
+      range,
+      ({ value }) => decodeTimer(value),
+      (timers) => this.#context.answer(input.request, this.#context.host.log.last, { kind: "timers", timers }),
+    );
   }
 
-  /** Of one entity, or of the whole shard. */
+  /** Of one entity, or of the whole shard: those that stop an entity first. */
   deadLetters(of: EntityAddress | null, limit: number, then: (found: readonly FoundDeadLetter[]) => void): void {
     const from =
       of === null ? new Uint8Array([DEAD_LETTER_SPACE]) : entityKey(DEAD_LETTER_SPACE, this.#context.state.prefixOf(of));
-    this.#reads.scan({ from, to: rangeEnd(from), limit, bytesMax: PAGE_BYTES }, (items) => {
-      then(items.map(({ key, value }) => decodeDeadLetter(key, value)));
-    });
+    const range = { from, to: rangeEnd(from), limit, bytesMax: PAGE_BYTES };
+    this.#reads.list(
+      range,
+      ({ key, value }) => decodeDeadLetter(key, value),
+      (stored) => then([...this.#paused(of), ...stored]),
+    );
+  }
+
+  /** Poisoned commands that stop their entities: they wait for the same decision. */
+  #paused(of: EntityAddress | null): FoundDeadLetter[] {
+    const found: FoundDeadLetter[] = [];
+    for (const { address, pausedBy } of this.#context.slotByKey.values()) {
+      if (pausedBy !== null && (of === null || isSameAddress(of, address))) found.push({ entity: address, deadLetter: pausedBy });
+    }
+    return found;
   }
 }
 

@@ -64,7 +64,7 @@ export class Repairs {
   /** Decides for a paused entity: the poisoned command runs again, or becomes a dead letter after all. */
   #release(input: AdminAsked & { readonly kind: "deadLetterEnded" }, slot: EntitySlot): void {
     const item = slot.mailbox[0];
-    slot.isPaused = false;
+    slot.pausedBy = null;
     if (item !== undefined) {
       item.faults = 0;
       if (input.action === "drop") this.#arrivals.bury(slot, item, "dropped by an operator while its entity was paused");
@@ -115,7 +115,7 @@ export class Repairs {
     slot.unfolded = [];
     slot.overflowFrom = 0;
     slot.isPurging = false;
-    slot.isPaused = false;
+    slot.pausedBy = null;
     this.#feeds.end("purged", slot);
     this.#context.answer(input.request, slot.position, { kind: "done" });
     this.#arrivals.goOn(slot);

@@ -10,7 +10,7 @@ import { addressText, type EntityAddress } from "../entity/address.js";
 import type { Command, Payload } from "../entity/command.js";
 import type { EntityType } from "../entity/entity-type.js";
 import type { EntityResult, HistoryEvent, InvocationEntity } from "../entity/invocation.js";
-import type { Origin } from "../log/entry.js";
+import type { DeadLetter, Origin } from "../log/entry.js";
 import type { EntityPrefix } from "../store/key-spaces/key-space.js";
 
 /** A command in a mailbox. */
@@ -77,8 +77,8 @@ export class EntitySlot implements Runnable {
   /** Not offered before this moment, after a fault. */
   retryAtMs = 0;
   isSuspect = false;
-  /** Set when a poisoned command stops the entity until somebody decides (on-poison: pause). */
-  isPaused = false;
+  /** The poisoned command that stops the entity until somebody decides (on-poison: pause). It stands first in the mailbox. */
+  pausedBy: DeadLetter | null = null;
   /** Reads that wait for the folded state. */
   readers: readonly (() => void)[] = NONE;
   /** What waits for the entity to be loaded, or to stand between two invocations. */
@@ -125,6 +125,10 @@ export class EntitySlot implements Runnable {
 
   get deadlineMs(): number {
     return this.mailbox[0]?.command.deadlineMs ?? Infinity;
+  }
+
+  get isPaused(): boolean {
+    return this.pausedBy !== null;
   }
 
   get isFolded(): boolean {
