@@ -277,7 +277,7 @@ export class RouterCore {
     if (isRunning) this.#invoking.plan(this.#tickMs);
     if (this.#tickMs - this.#expiredAtMs >= EXPIRE_EVERY_MS) this.#expire(shards);
     this.#closing?.turn(this.#tickMs);
-    this.#upkeep?.turn(this.#tickMs);
+    if (this.#closing?.isReleasing !== true) this.#upkeep?.turn(this.#tickMs);
     if (this.#phase === "open") this.#orphans?.turn(this.#tickMs);
     const log = this.#opened?.log;
     if (log !== undefined && !this.#isOver()) {

@@ -54,6 +54,7 @@ export class Incarnation implements Caller {
   deliver(input: Input): void {
     if (!this.#isAlive) return;
     this.#inputs.push(input);
+    this.#around.world.trace(`${this.name} < ${traceOfInput(input)}`);
     if (this.#isTurnDue) return;
     this.#isTurnDue = true;
     this.#around.world.after(this.#around.random.between(0, 0.5), () => this.#turn());
@@ -151,6 +152,27 @@ export class Incarnation implements Caller {
       case "ended":
         return this.#around.ended(this, effect.reason);
     }
+  }
+}
+
+function traceOfInput(input: Input): string {
+  switch (input.kind) {
+    case "commandArrived":
+      return `${input.mode} ${input.request} ${input.id} ${input.to.type}/${input.to.id} ${input.name} ${input.delayMs > 0 ? "delayed" : ""}`;
+    case "entityFinished":
+      return `finished ${input.attempt} ${input.result.n} ${input.result.outcomes.map((outcome) => outcome.kind)}`;
+    case "invocationEnded":
+      return `invocationEnded ${input.attempt} ${input.end.kind}`;
+    case "appendEnded":
+    case "recordsRead":
+      return `${input.kind} ${input.log} ${input.position} ${input.outcome.kind}`;
+    case "documentRead":
+    case "documentSwapped":
+      return `${input.kind} ${input.key} ${input.outcome.kind}`;
+    case "store":
+      return `${input.input.kind} ${input.input.request}`;
+    default:
+      return "of" in input && input.of !== null ? `${input.kind} ${input.request} ${input.of.type}/${input.of.id}` : input.kind;
   }
 }
 

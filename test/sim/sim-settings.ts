@@ -43,7 +43,6 @@ export function drawSettings(random: Random): SharedSettings {
       scanPinnedBytesMax: random.pick([65_536, 8 << 20]),
       scanVisitedMax: random.pick([8, 64, 4_096]),
     },
-    orphans: { sweepEveryMs: 5_000 },
     upkeep: {
       tailBytesTarget: random.pick([8_000, 64_000]),
       tailRecordsTarget: random.pick([10, 40, 200]),
@@ -51,6 +50,7 @@ export function drawSettings(random: Random): SharedSettings {
       dirtyBytesMax: random.pick([16_000, 1 << 20]),
       flushesMax: random.pick([1, 3]),
     },
+    orphans: { sweepEveryMs: random.pick([500, 20_000]) },
     admission: { tailBytesMax: 8 << 20, tailRecordsMax: 20_000, durableLagMaxMs: 5_000 },
     memory: { totalBytes: 32 << 20, reserveBytes: 4 << 20, cacheBytes: random.pick([64_000, 512_000, 8 << 20]) },
   };

@@ -294,7 +294,7 @@ class Simulation implements Surroundings {
       if (quietMs > 3_000) return;
     }
     this.#history.violate(
-      `not quiescent ${QUIET_WITHIN_MS} ms after the faults ended: ${this.#unrest() ?? "it was for a moment"}`,
+      `at ${world.nowMs}: not quiescent ${QUIET_WITHIN_MS} ms after the faults ended: ${this.#unrest() ?? "it was for a moment"}`,
     );
   }
 

@@ -43,12 +43,19 @@ export class Closing {
     return this.#isDrained;
   }
 
+  /** Everything is written that will ever be: no entry, no flush, no base from now on. */
+  get isReleasing(): boolean {
+    return this.#isReleasing;
+  }
+
   turn(tickMs: number): void {
     const { shards, gate, invoking, upkeep, log } = this.#parts;
     this.#isDrained ||= gate.held === 0 && shards.every((shard) => shard.callsWaiting === 0);
     if (!this.#isDrained || this.#isReleasing || invoking.open > 0) return;
     if (!upkeep.flushAll(tickMs) || upkeep.isPublishing || log.durable < log.last) return;
     this.#isReleasing = true;
+    // A timer that came due now would be in a log that nobody reads again.
+    for (const shard of shards) shard.close();
     this.#release(tickMs);
   }
 

@@ -64,6 +64,7 @@ export class Shard {
   readonly #reads: Reads;
   readonly #repairs: Repairs;
   #isOpen = false;
+  #isClosed = false;
   #refusal: string | null = null;
   /** What waits for the shard to be opened or resumed. */
   #opening: (() => void) | null = null;
@@ -126,6 +127,12 @@ export class Shard {
     const then = this.#opening;
     this.#opening = null;
     then?.();
+  }
+
+  /** Does nothing any more: what it holds is flushed, and an entry made now would be lost. */
+  close(): void {
+    this.#isOpen = false;
+    this.#isClosed = true;
   }
 
   /** Opens the store and reads the bookkeeping; `then` is called when entries may be replayed, or the shard is refused. */
@@ -216,7 +223,7 @@ export class Shard {
 
   /** Everything that time brings and IO has made answerable, behind all inputs. Gives whether a read was answered. */
   turn(): boolean {
-    if (this.#refusal !== null) return false;
+    if (this.#refusal !== null || this.#isClosed) return false;
     this.stored([]);
     if (this.#isOpen) {
       this.#invocations.wake();
