@@ -123,6 +123,23 @@ describe("the command line against a running router", () => {
     assert.equal((await on("register", "http://127.0.0.1:9")).code, 3);
   });
 
+  it("follows events as they happen, and says when the feed has ended", async () => {
+    const args = [HOLDFAST, "--admin", dev.admin, "events", "shop/cart/followed", "--follow"];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "ignore"] });
+    let seen = "";
+    const two = new Promise<void>((resolve) => {
+      child.stdout.on("data", (chunk) => {
+        seen += chunk;
+        if (seen.split("\n").length > 2) resolve();
+      });
+    });
+    await on("invoke", "shop/cart/followed/add", `{"sku":"socks","quantity":1,"priceCents":1}`);
+    await on("invoke", "shop/cart/followed/remove", `{"sku":"socks"}`);
+    await two;
+    assert.match(seen, /"name":"lineAsked"/);
+    await ended(child, "SIGKILL");
+  });
+
   it("purges only when that is meant", async () => {
     await on("invoke", "shop/inventory/old/restock", `{"quantity":1}`);
     assert.equal((await on("purge", "shop/inventory/old")).code, 2);
@@ -155,6 +172,35 @@ describe("the command line against a running router", () => {
     assert.equal(await ended(dev.process, "SIGTERM"), 0);
     dev = await startDev(data);
     assert.equal((await on("invoke", "shop/cart/c1/view")).out, before);
+  });
+});
+
+describe("holdfast dev with a module", () => {
+  it("serves its entities, and prints lines that fit them", async () => {
+    const data = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
+    const entry = join(data, "counter.mjs");
+    const sdk = new URL("../../../src/sdk/index.js", import.meta.url).href;
+    writeFileSync(
+      entry,
+      `import { command, entity, query } from "${sdk}";
+const Counter = entity("demo/counter", { commands: { add: command() }, queries: { count: query() } });
+export default [
+  Counter.value({ initial: () => 0 }).handle({
+    commands: { add: (ctx) => { ctx.state = ctx.state + 1; } },
+    queries: { count: () => undefined },
+  }),
+];
+`,
+    );
+    const dev = await startDev(join(data, "stored"), entry);
+    try {
+      assert.ok(dev.curls[0]?.endsWith("/demo/counter/1/count"), dev.curls.join("\n"));
+      assert.equal((await holdfast("--admin", dev.admin, "invoke", "demo/counter/1/add")).code, 0);
+      assert.match((await holdfast("--admin", dev.admin, "state", "demo/counter/1")).out, /"state":1/);
+    } finally {
+      await ended(dev.process, "SIGKILL");
+      rmSync(data, { recursive: true });
+    }
   });
 });
 
