@@ -259,6 +259,8 @@ export class Shard {
 
   /** Monotonic moment of the next thing that only time brings. Timers are due by wall time. */
   wakeAtMs(tickMs: number, nowMs: number): number {
+    // A read that was begun behind this shard's turn, by another shard's or by upkeep, would wait for the next input.
+    if (this.#refusal === null && this.state.store.isRunnable) return tickMs;
     const byWall = Math.min(this.#timers.wakeAtMs ?? Infinity, this.state.store.wakeAtMs);
     const byTick = Math.min(this.#invocations.wakeAtMs ?? Infinity, this.#messages.wakeAtMs ?? Infinity);
     return byWall === Infinity ? byTick : Math.min(byTick, tickMs + Math.max(0, byWall - nowMs));

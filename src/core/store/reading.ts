@@ -139,6 +139,11 @@ export class Reading {
     return this.#blocks.wakeAtMs;
   }
 
+  /** Reads that `takeCompletion` would take up: begun, or answered by IO, since it was last asked. */
+  get isRunnable(): boolean {
+    return this.#runnable.size > 0 && (this.#segments.isOpen || this.problem !== null);
+  }
+
   /** Reads that failed and wait for their next try. */
   get failing(): number {
     return this.#blocks.failing;

@@ -106,6 +106,11 @@ export class ShardStore {
     return Math.min(this.#segments.wakeAtMs, this.#reading.wakeAtMs, this.#flushing.wakeAtMs, this.#deletions.wakeAtMs);
   }
 
+  /** `takeCompletion` has something to do, although no input came. */
+  get isRunnable(): boolean {
+    return this.#reading.isRunnable;
+  }
+
   /**
    * The newest version, or null where there is none that lives: a tombstone, an expired value and nothing at all are the
    * same to a reader. `COLD`: only IO can tell.
