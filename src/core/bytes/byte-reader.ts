@@ -1,5 +1,5 @@
-/** Reads what `ByteWriter` wrote. Everything read is untrusted: running past the end throws `MalformedBytes`. */
-import { readUtf8 } from "./utf8.js";
+/** Reads what `ByteWriter` wrote. Everything read is untrusted: whatever is no such thing throws `MalformedBytes`. */
+import { MalformedText, readUtf8 } from "./utf8.js";
 
 export class MalformedBytes extends Error {
   override readonly name = "MalformedBytes";
@@ -100,9 +100,14 @@ export class ByteReader {
 
   rawText(length: number): string {
     this.#need(length);
-    const text = readUtf8(this.#bytes, this.#at, this.#at + length);
-    this.#at += length;
-    return text;
+    try {
+      const text = readUtf8(this.#bytes, this.#at, this.#at + length);
+      this.#at += length;
+      return text;
+    } catch (error) {
+      if (error instanceof MalformedText) throw new MalformedBytes(`a text of ${length} bytes: ${error.message}`);
+      throw error;
+    }
   }
 
   #need(length: number): void {

@@ -1,6 +1,6 @@
 /**
  * MurmurHash3 x86 32-bit (Austin Appleby, public domain; the reference is SMHasher's MurmurHash3.cpp).
- * With seed 0 it places entities on shards. That use is frozen: see the golden values in the test beside this file.
+ * With seed 0 it places entities on shards. That use is frozen: see the golden values in entity/address.test.ts.
  */
 export function murmur3(bytes: Uint8Array, seed = 0, from = 0, to: number = bytes.length): number {
   let hash = seed;

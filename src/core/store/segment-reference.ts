@@ -3,7 +3,6 @@ import type { ByteReader } from "../bytes/byte-reader.js";
 import { MalformedBytes } from "../bytes/byte-reader.js";
 import type { ByteWriter } from "../bytes/byte-writer.js";
 import { compareBytes } from "../bytes/compare.js";
-import { MalformedText } from "../bytes/utf8.js";
 
 export interface SegmentReference {
   readonly object: string;
@@ -43,7 +42,7 @@ export function decodeSegmentReference(reader: ByteReader): SegmentReference {
   const format = reader.u8();
   if (format !== FORMAT) throw new MalformedBytes(`a segment reference of format ${format}, this program knows ${FORMAT}`);
   const reference: SegmentReference = {
-    object: readName(reader),
+    object: reader.text(),
     bytes: reader.varint(),
     tailBytes: reader.varint(),
     count: reader.varint(),
@@ -61,15 +60,6 @@ export function decodeSegmentReference(reader: ByteReader): SegmentReference {
   if (compareBytes(reference.firstKey, reference.lastKey) > 0)
     throw new MalformedBytes(`the keys of segment ${reference.object} are reversed`);
   return reference;
-}
-
-function readName(reader: ByteReader): string {
-  try {
-    return reader.text();
-  } catch (error) {
-    if (error instanceof MalformedText) throw new MalformedBytes("an object name that is no text");
-    throw error;
-  }
 }
 
 export function coversKey(reference: SegmentReference, key: Uint8Array): boolean {

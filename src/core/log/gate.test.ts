@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Effect } from "../effect.js";
+import { Gate } from "./gate.js";
+
+const output = (request: number): Effect => ({ kind: "answer", request, answer: { kind: "done" } });
+
+function requests(effects: readonly Effect[]): number[] {
+  return effects.map((effect) => (effect.kind === "answer" ? effect.request : assert.fail(effect.kind)));
+}
+
+test("an output leaves at once where its position is durable, else when it becomes so", () => {
+  const gate = new Gate();
+  const effects: Effect[] = [];
+  gate.pass(0, output(1), effects);
+  assert.deepEqual(requests(effects), [1], "it saw nothing that could be lost");
+  gate.pass(2, output(2), effects);
+  gate.release(1, effects);
+  assert.deepEqual(requests(effects), [1]);
+  assert.equal(gate.held, 1);
+  gate.release(2, effects);
+  gate.pass(2, output(3), effects);
+  assert.deepEqual(requests(effects), [1, 2, 3]);
+  assert.equal(gate.held, 0);
+});
+
+test("outputs leave in the order of positions, and of one position in the order they came; each once", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 12 }), { maxLength: 60 }), fc.array(fc.nat({ max: 12 })), (positions, releases) => {
+      const gate = new Gate();
+      const effects: Effect[] = [];
+      for (const [request, position] of positions.entries()) gate.pass(position, output(request), effects);
+      const atOnce = positions.flatMap((position, request) => (position === 0 ? [request] : []));
+      assert.deepEqual(requests(effects), atOnce);
+      for (const durable of [...releases, 12, 12]) gate.release(durable, effects);
+      const held = positions.map((position, request) => ({ position, request })).filter(({ position }) => position > 0);
+      held.sort((left, right) => left.position - right.position || left.request - right.request);
+      assert.deepEqual(requests(effects), [...atOnce, ...held.map(({ request }) => request)]);
+      assert.equal(gate.held, 0);
+    }),
+  );
+});
+
+test("a durable tail that seems to shrink closes nothing again", () => {
+  const gate = new Gate();
+  const effects: Effect[] = [];
+  gate.release(5, effects);
+  gate.release(3, effects);
+  gate.pass(5, output(1), effects);
+  assert.deepEqual(requests(effects), [1]);
+});
