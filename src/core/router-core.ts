@@ -122,7 +122,7 @@ export class RouterCore {
     const { log, shards } = this.#opened;
     wake = Math.min(wake, log.wakeAtMs() ?? Infinity);
     for (const shard of shards) wake = Math.min(wake, shard.wakeAtMs(this.#tickMs, this.#nowMs));
-    wake = Math.min(wake, this.#orphans?.wakeAtMs ?? Infinity);
+    if (this.#phase === "open") wake = Math.min(wake, this.#orphans?.wakeAtMs ?? Infinity);
     const isWaitedFor = shards.some((shard) => shard.isWaitedFor);
     return Math.min(wake, this.#expiredAtMs + (isWaitedFor ? EXPIRE_EVERY_MS : UPKEEP_EVERY_MS));
   }
