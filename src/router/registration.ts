@@ -9,6 +9,7 @@ import type { ActiveDeployment, TypePlacement } from "../core/input.js";
 import type { ClockPort, EntropyPort } from "../ports/clock.js";
 import type { DirectoryPort } from "../ports/directory.js";
 import type { DiscoverOutcome, InvokerPort } from "../ports/invoker.js";
+import type { Encoding } from "../protocol/function/contract.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings } from "./config/settings.js";
 import { BookStore } from "./deployment/book-store.js";
 import { type DeploymentBook, promoted, rolledBack, withDeployment } from "./deployment/deployment-book.js";
@@ -24,7 +25,7 @@ export interface RegistrationOptions {
   readonly functions: readonly FunctionSettings[];
   /** What the operator sets for types. */
   readonly types: OperatorPolicies;
-  /** Makes the invoker of an endpoint; called once for each URL. */
+  /** Makes the invoker of an endpoint; called once for each URL and encoding. */
   connect(endpoint: FunctionSettings): InvokerPort;
   /** Called with all active deployments whenever they change, once also from `open`. */
   changed(deployments: readonly ActiveDeployment[]): void;
@@ -64,7 +65,8 @@ const RETRY_LAST_MS = 30_000;
 export class Registration implements TypeCatalog {
   readonly #options: RegistrationOptions;
   readonly #book: BookStore;
-  readonly #invokerByUrl = new Map<string, InvokerPort>();
+  readonly #invokerByKey = new Map<string, InvokerPort>();
+  readonly #encodingById = new Map<string, Encoding>();
   readonly #stopping = new AbortController();
   readonly #pending = new Set<string>();
   #background: readonly Promise<void>[] = [];
@@ -118,7 +120,7 @@ export class Registration implements TypeCatalog {
   async close(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#background);
-    await Promise.all([...this.#invokerByUrl.values()].map((invoker) => invoker.close()));
+    await Promise.all([...this.#invokerByKey.values()].map((invoker) => invoker.close()));
   }
 
   list(): readonly DeploymentView[] {
@@ -128,7 +130,7 @@ export class Registration implements TypeCatalog {
   /** Null for a deployment that is not registered. */
   invokerOf(deployment: string): InvokerPort | null {
     const registered = this.#book.book.deployments.find(({ id }) => id === deployment);
-    return registered === undefined ? null : this.#invoker(registered.url);
+    return registered === undefined ? null : this.#invoker(registered.url, this.#encodingById.get(deployment));
   }
 
   /** Discovers the endpoint and makes it serve its types. The same endpoint with the same manifest is the same deployment. */
@@ -144,7 +146,7 @@ export class Registration implements TypeCatalog {
     const registered = this.#book.book.deployments.some((deployment) => deployment.id === id);
     if (!registered || manifest === null)
       return refused("deployment_not_found", `no deployment '${id.slice(0, 100)}' is registered`);
-    return this.#promote(id, readManifest(manifest, this.#options.types), force, (book) => book);
+    return this.#promote(id, readManifest(manifest, this.#options.types).types, force, (book) => book);
   }
 
   /** Back to what was active before the last change, at once and unconditionally. */
@@ -165,9 +167,9 @@ export class Registration implements TypeCatalog {
     if (found.kind === "malformed") return refused("manifest_malformed", `${url}: ${found.message}`);
     let types: readonly EntityType[];
     try {
-      types = readManifest(found.manifest, this.#options.types);
+      ({ types } = readManifest(found.manifest, this.#options.types));
     } catch (error) {
-      if (error instanceof ManifestProblem) return refused("manifest_malformed", `${url}: ${error.message}`);
+      if (error instanceof ManifestProblem) return refused(error.code, `${url}: ${error.message}`);
       throw error;
     }
     const id = deploymentId(url, found.manifest);
@@ -216,9 +218,11 @@ export class Registration implements TypeCatalog {
   async #activeDeployment(book: DeploymentBook, id: string): Promise<ActiveDeployment> {
     const manifest = await this.#book.manifest(id);
     if (manifest === null) throw new Error(`the manifest of the active deployment ${id} is not in the directory`);
-    const types = readManifest(manifest, this.#options.types).filter((type) => book.active[type.name] === id);
+    const served = readManifest(manifest, this.#options.types);
     const url = book.deployments.find((deployment) => deployment.id === id)?.url ?? "";
-    return { id, types, limits: this.#endpoint(url).limits };
+    const { limits, encoding } = this.#endpoint(url);
+    this.#encodingById.set(id, served.encodings.includes(encoding) ? encoding : served.preferredEncoding);
+    return { id, types: served.types.filter((type) => book.active[type.name] === id), limits };
   }
 
   /** A configured endpoint: registered when it is new; asked again until it answers. Others go on meanwhile. */
@@ -261,11 +265,13 @@ export class Registration implements TypeCatalog {
     return { ...found, activeTypes: found.types.filter((name) => active[name] === id) };
   }
 
-  #invoker(url: string): InvokerPort {
-    const known = this.#invokerByUrl.get(url);
+  #invoker(url: string, encoding?: Encoding): InvokerPort {
+    const endpoint = this.#endpoint(url);
+    const key = `${encoding ?? endpoint.encoding} ${url}`;
+    const known = this.#invokerByKey.get(key);
     if (known !== undefined) return known;
-    const made = this.#options.connect(this.#endpoint(url));
-    this.#invokerByUrl.set(url, made);
+    const made = this.#options.connect({ ...endpoint, encoding: encoding ?? endpoint.encoding });
+    this.#invokerByKey.set(key, made);
     return made;
   }
 

@@ -44,7 +44,7 @@ export class TestFunctions {
       const outcome = await invoker.discover(new AbortController().signal);
       if (outcome.kind !== "discovered") throw new Error(`${type} cannot be discovered: ${outcome.message}`);
       const id = `${type}#${++this.#count}`;
-      const deployment = { id, types: readManifest(outcome.manifest, {}), limits: DEFAULT_DEPLOYMENT_LIMITS };
+      const deployment = { id, types: readManifest(outcome.manifest, {}).types, limits: DEFAULT_DEPLOYMENT_LIMITS };
       this.#deployedByType.set(type, { invoker, deployment });
     }
   }

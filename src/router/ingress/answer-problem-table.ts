@@ -7,7 +7,7 @@ import type { ProblemEntry } from "./problem-entry.js";
 
 const SDK = "An SDK writes it for you; docs/function-contract.md says what is expected.";
 
-export const ANSWER_PROBLEMS: Readonly<Record<AnswerProblemCode | "manifest_version", ProblemEntry>> = {
+export const ANSWER_PROBLEMS: Readonly<Record<AnswerProblemCode, ProblemEntry>> = {
   answer_empty: answer("The function answered nothing", "It answered 200 without a body.", SDK),
   answer_not_json: answer(
     "The function's answer is no JSON",
@@ -69,11 +69,6 @@ export const ANSWER_PROBLEMS: Readonly<Record<AnswerProblemCode | "manifest_vers
     "The function does not speak HTTP",
     "What came back is no HTTP response.",
     "Check the registered URL, its port, and whether it needs https.",
-  ),
-  manifest_version: answer(
-    "The function speaks another contract version",
-    "The function and this router have no contract version in common.",
-    "Update the SDK, or the router.",
   ),
 };
 

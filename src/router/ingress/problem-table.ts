@@ -298,6 +298,13 @@ export const ADMIN_PROBLEMS = {
     "The endpoint answered discovery with something that is no manifest of a contract version the router speaks.",
     "The detail names the place. Update the function's SDK, or correct the manifest.",
   ),
+  manifest_version: failure(
+    422,
+    "function author",
+    "The contract version is not spoken here",
+    "The function speaks no contract version that this router speaks.",
+    "Use a version of the SDK, or of the router, that shares one.",
+  ),
   deployment_incompatible: failure(
     409,
     "function author",

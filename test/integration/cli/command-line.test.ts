@@ -164,14 +164,14 @@ describe("the command line against a running router", () => {
   });
 
   it("has everything that was answered after a SIGKILL and a start on the same data, and stops in order", async () => {
-    const before = (await on("invoke", "shop/cart/c1/view")).out;
+    const before = (await on("state", "shop/cart/c1")).out;
     await ended(dev.process, "SIGKILL");
     dev = await startDev(data);
-    assert.equal((await on("invoke", "shop/cart/c1/view")).out, before);
+    assert.equal((await on("state", "shop/cart/c1")).out, before);
     assert.equal((await on("invoke", "shop/inventory/socks/restock", `{"quantity":1}`)).code, 0);
     assert.equal(await ended(dev.process, "SIGTERM"), 0);
     dev = await startDev(data);
-    assert.equal((await on("invoke", "shop/cart/c1/view")).out, before);
+    assert.equal((await on("state", "shop/cart/c1")).out, before);
   });
 });
 

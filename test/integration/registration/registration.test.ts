@@ -49,7 +49,7 @@ class World {
       entropy: { bytes: (length) => randomBytes(length) },
       functions: [],
       types: {},
-      connect: ({ url }) => this.#invoker(url),
+      connect: ({ url }) => this.invoker(url),
       changed: (deployments) => {
         this.active = deployments;
       },
@@ -65,7 +65,7 @@ class World {
     return this.active.flatMap(({ id, types }) => types.map(({ name }) => `${name}@${id}`)).sort();
   }
 
-  #invoker(url: string): InvokerPort {
+  invoker(url: string): InvokerPort {
     return {
       discover: async () => this.answers.get(url) ?? DOWN,
       invoke: async () => ({ kind: "complete" }),
@@ -221,6 +221,21 @@ describe("registration", () => {
     assert.deepEqual(third.names(), ["shop/cart", "shop/stock"]);
   });
 
+  it("calls a function in an encoding that it speaks", async () => {
+    const world = new World();
+    const onlyProtobuf = { holdfast: "1", encodings: ["protobuf"], types: [CART] };
+    world.answers.set(URL_A, { kind: "discovered", manifest: Buffer.from(JSON.stringify(onlyProtobuf)) });
+    const connected: string[] = [];
+    const registration = await world.open({
+      connect: ({ url, encoding }) => {
+        connected.push(encoding);
+        return world.invoker(url);
+      },
+    });
+    registration.invokerOf(await registered(registration, URL_A));
+    assert.deepEqual(connected, ["json", "protobuf"], "discovery is JSON always");
+  });
+
   it("survives a directory that does not say what happened", async () => {
     const world = new World();
     const real = new MemoryDirectory();
@@ -253,8 +268,9 @@ describe("registration", () => {
       [{ ...CART, type: "cart" }, /types\[0\]\.type/],
       [{ ...CART, kind: "actor" }, /types\[0\]\.kind/],
       [{ ...CART, commands: [{ name: "$add" }] }, /types\[0\]\.commands\[0\]\.name/],
-      [{ ...CART, commands: [{ name: "add" }, { name: "add" }] }, /declared twice/],
-      [{ ...CART, queries: [{ name: "add" }] }, /names two handlers/],
+      [{ ...CART, commands: [{ name: "add" }, { name: "add" }] }, /names 'add' twice/],
+      [{ ...CART, queries: [{ name: "add" }] }, /names 'add' twice/],
+      [{ ...CART, replies: ["add"] }, /names two handlers/],
       [{ ...CART, stateVersion: 0 }, /types\[0\]\.stateVersion/],
       [{ ...CART, wishes: { history: "soon" } }, /types\[0\]\.wishes\.history/],
       [{ ...CART, wishes: { stateBytesMax: 5_000_000 } }, /types\[0\]\.wishes\.stateBytesMax/],
@@ -269,7 +285,7 @@ describe("registration", () => {
     assert.equal((await registration.register(URL_A, true)).kind, "refused");
     world.answers.set(URL_A, { kind: "discovered", manifest: Buffer.from(`{"holdfast":"2","contracts":["2"],"types":[]}`) });
     const newer = await registration.register(URL_A, false);
-    assert.ok(newer.kind === "refused" && newer.detail.includes("contract versions"));
+    assert.ok(newer.kind === "refused" && newer.code === "manifest_version");
   });
 });
 
