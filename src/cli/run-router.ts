@@ -33,7 +33,8 @@ export async function runRouter(settings: Settings, log: Logger, companion: Comp
   process.on("SIGTERM", stop);
   try {
     await router.runner.started;
-    await companion.started(router);
+    // `started` also resolves for a router that has ended before.
+    if (router.runner.snapshot() !== null) await companion.started(router);
     const end = await router.ended;
     if (end.kind === "stopped") return;
     throw endProblem(end.kind === "refused" ? end.code : "internal_error", end.message);

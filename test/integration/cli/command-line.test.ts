@@ -253,6 +253,38 @@ describe("the command line by itself", () => {
     assert.equal((await holdfast("check", "--config", file)).code, 0);
   });
 
+  it("refuses data that does not fit the settings, and an address that is in use, with what to do", async () => {
+    const data = join(folder, "data");
+    const ports = ["--port", "0", "--admin-port", "0"];
+    const child = spawn(process.execPath, [HOLDFAST, "start", ...ports, "--data", data], { stdio: ["ignore", "pipe", "ignore"] });
+    const ingress = await new Promise<string>((resolve) => {
+      child.stdout.on("data", (chunk) => {
+        const port = /ingress .*:(\d+)/.exec(String(chunk))?.[1];
+        if (port !== undefined) resolve(port);
+      });
+    });
+    const inUse = await holdfast(
+      "start",
+      "--port",
+      ingress,
+      "--admin-port",
+      "0",
+      "--data",
+      join(folder, "other"),
+      "--log-level",
+      "silent",
+    );
+    assert.deepEqual([inUse.code, inUse.error.includes("[listen_failed]")], [3, true]);
+    await ended(child, "SIGKILL");
+    const file = join(folder, "mismatch.yaml");
+    writeFileSync(file, `shards: 16\njournal: { kind: local, path: ${data} }\n`);
+    const mismatch = await holdfast("start", "--config", file, ...ports, "--log-level", "silent");
+    assert.deepEqual([mismatch.code, mismatch.out], [3, ""]);
+    assert.match(mismatch.error, /8 shards.*16.*\[cluster_mismatch\]/);
+    const notAFolder = await holdfast("start", "--data", file, ...ports, "--log-level", "silent");
+    assert.deepEqual([notAFolder.code, notAFolder.error.includes("[data_unreadable]")], [3, true]);
+  });
+
   it("says what is wrong with settings, and with an entry", async () => {
     const file = join(folder, "bad.yaml");
     writeFileSync(file, "shrads: 8\njournal: { kind: local }\n");
