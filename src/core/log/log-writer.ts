@@ -115,7 +115,7 @@ export class LogWriter {
 
   /**
    * Adds an entry to the open record and gives the position it will have; null when it can fit no record at all, in
-   * which case nothing was added. `closeFirst` hands in the moment for a record that has to close before.
+   * which case nothing was added. `nowMs` is for a record that has to close before.
    */
   add(entry: Entry, nowMs: number): number | null {
     assert(this.#end === null, "an entry was added to a log that has ended");
@@ -124,7 +124,10 @@ export class LogWriter {
     this.#codec.encodeEntry(entry, this.#open);
     if (this.#open.length > this.#limits.recordBytesMax) {
       this.#open.truncate(before);
-      if (this.#openEntries === 0) return null;
+      if (this.#openEntries === 0) {
+        this.#open.clear();
+        return null;
+      }
       this.#close(nowMs);
       return this.add(entry, nowMs);
     }
