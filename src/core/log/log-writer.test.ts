@@ -383,8 +383,8 @@ describe("a tail that stands still", () => {
     const bench = new Bench();
     assert.equal(bench.log.wakeAtMs(), null);
     bench.issued();
-    bench.nowMs = 900;
     bench.issued();
+    bench.nowMs = 900;
     bench.ended(1, HAPPENED);
     bench.turn(1_900);
     assert.equal(bench.end(), null);

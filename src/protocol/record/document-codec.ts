@@ -38,7 +38,8 @@ export const documentCodec: DocumentCodec = {
 
   decodeCluster(body: Uint8Array): ClusterDocument {
     const { reader, clusterId } = open(body, CLUSTER);
-    return { clusterId, name: reader.text(), shards: reader.varint(), recordFormatFloor: reader.varint() };
+    const document = { clusterId, name: reader.text(), shards: reader.varint(), recordFormatFloor: reader.varint() };
+    return whole(reader, document);
   },
 
   encodeNode(document: NodeDocument, clusterId: Uint8Array): Uint8Array {
@@ -57,14 +58,10 @@ export const documentCodec: DocumentCodec = {
     const incarnation = reader.text();
     const status = STATUSES[reader.u8()];
     if (status === undefined) throw new MalformedBytes("a node of unknown status");
-    return {
-      incarnation,
-      status,
-      counter: reader.varint(),
-      base: reader.varint(),
-      seal: reader.varint() || null,
-      startedAtMs: reader.varint(),
-    };
+    const counter = reader.varint();
+    const base = reader.varint();
+    const seal = reader.varint() || null;
+    return whole(reader, { incarnation, status, counter, base, seal, startedAtMs: reader.varint() });
   },
 
   encodeDescriptor(document: ShardDescriptor, clusterId: Uint8Array): Uint8Array {
@@ -97,7 +94,7 @@ export const documentCodec: DocumentCodec = {
     }
     const segments: SegmentReference[] = [];
     for (let left = reader.varint(); left > 0; left--) segments.push(decodeSegmentReference(reader));
-    return { shard, epoch, owner, covered, ranges, segments };
+    return whole(reader, { shard, epoch, owner, covered, ranges, segments });
   },
 };
 
@@ -117,6 +114,7 @@ function open(body: Uint8Array, kind: number): { readonly reader: ByteReader; re
   for (const byte of MAGIC) if (reader.u8() !== byte) throw new MalformedBytes("not a document: it begins otherwise");
   const version = reader.u8();
   if (version > DOCUMENT_FORMAT_VERSION) throw new NewerFormat(`a document of format ${version}`);
+  if (version === 0) throw new MalformedBytes("not a document: there is no format 0");
   if (reader.u8() !== PLAIN || reader.u8() !== NO_KEY) throw new NewerFormat("a document in a codec that is not known here");
   if (reader.u8() !== kind) throw new MalformedBytes("a document of another kind");
   return { reader, clusterId: reader.raw(CLUSTER_ID_BYTES).slice() };
@@ -126,4 +124,10 @@ function openOf(body: Uint8Array, kind: number, clusterId: Uint8Array): ByteRead
   const opened = open(body, kind);
   if (!equalBytes(opened.clusterId, clusterId)) throw new MalformedBytes("a document of another cluster");
   return opened.reader;
+}
+
+/** The document, if its bytes end where it does. */
+function whole<Document>(reader: ByteReader, document: Document): Document {
+  if (reader.remaining > 0) throw new MalformedBytes("a document has more behind its end");
+  return document;
 }

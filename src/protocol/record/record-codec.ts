@@ -56,13 +56,18 @@ export function recordCodec(clusterId: Uint8Array): RecordCodec {
       for (const byte of MAGIC) if (reader.u8() !== byte) throw new MalformedBytes("not a record: it begins otherwise");
       const version = reader.u8();
       if (version > RECORD_FORMAT_VERSION) return { kind: "newer", version };
+      if (version === 0) throw new MalformedBytes("not a record: there is no format 0");
       const codec = reader.u8();
       const keyId = reader.u8();
       if (codec !== PLAIN || keyId !== NO_KEY) return { kind: "newer", version };
       const kind = reader.u8();
       if (!equalBytes(reader.raw(CLUSTER_ID_BYTES), clusterId)) throw new MalformedBytes("a record of another cluster");
       const nonce = reader.raw(NONCE_BYTES).slice();
-      if (kind === SEAL) return { kind: "seal", nonce, by: reader.text() };
+      if (kind === SEAL) {
+        const by = reader.text();
+        if (reader.remaining > 0) throw new MalformedBytes("a seal has more behind its end");
+        return { kind: "seal", nonce, by };
+      }
       if (kind !== ENTRIES) throw new MalformedBytes(`a record of unknown kind ${kind}`);
       const entries: Entry[] = [];
       while (reader.remaining > 0) {

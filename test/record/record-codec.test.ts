@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { MalformedBytes } from "../../src/core/bytes/byte-reader.js";
+import { ByteWriter } from "../../src/core/bytes/byte-writer.js";
+import type { Entry } from "../../src/core/log/entry.js";
+import { RECORD_FORMAT_VERSION, recordCodec } from "../../src/protocol/record/record-codec.js";
+import { anyClusterId, anyEntry, anyEntryOf, anyText, ENTRY_KINDS, spoiled } from "./arbitraries.js";
+
+const CLUSTER = new Uint8Array(16).fill(7);
+const NONCE = new Uint8Array(12).fill(9);
+const VERSION_AT = 3;
+const codec = recordCodec(CLUSTER);
+
+function recordOf(entries: readonly Entry[], by = codec): Uint8Array {
+  const writer = new ByteWriter();
+  by.beginRecord(writer, NONCE);
+  for (const entry of entries) by.encodeEntry(entry, writer);
+  return writer.take();
+}
+
+describe("entries survive their codec", () => {
+  for (const kind of ENTRY_KINDS) {
+    test(`every entry of kind ${kind}`, () => {
+      fc.assert(
+        fc.property(anyEntryOf(kind), (entry) => {
+          assert.deepEqual(codec.decode(recordOf([entry])), { kind: "entries", nonce: NONCE, entries: [entry] });
+        }),
+      );
+    });
+  }
+});
+
+test("a record gives its nonce and its entries back in order; a record of none is one", () => {
+  fc.assert(
+    fc.property(fc.array(anyEntry, { maxLength: 6 }), anyClusterId, (entries, clusterId) => {
+      const own = recordCodec(clusterId);
+      assert.deepEqual(own.decode(recordOf(entries, own)), { kind: "entries", nonce: NONCE, entries });
+    }),
+  );
+});
+
+test("a seal says who sealed", () => {
+  fc.assert(
+    fc.property(anyText, (by) => {
+      assert.deepEqual(codec.decode(codec.encodeSeal(by, NONCE)), { kind: "seal", nonce: NONCE, by });
+    }),
+  );
+});
+
+test("what was decoded does not share memory with the bytes it came from", () => {
+  fc.assert(
+    fc.property(anyEntry, (entry) => {
+      const body = recordOf([entry]);
+      const decoded = codec.decode(body);
+      body.fill(0xff);
+      assert.deepEqual(decoded, { kind: "entries", nonce: NONCE, entries: [entry] });
+    }),
+  );
+});
+
+test("a deadline that is no whole number is never rounded to an earlier one", () => {
+  const [entry] = fc.sample(anyEntryOf("parked"), { numRuns: 1, seed: 1 });
+  assert.ok(entry?.body.kind === "parked");
+  const { message } = entry.body;
+  const late = { ...entry, body: { ...entry.body, message: { ...message, command: { ...message.command, deadlineMs: 10.2 } } } };
+  const decoded = codec.decode(recordOf([late]));
+  assert.ok(decoded.kind === "entries" && decoded.entries[0]?.body.kind === "parked");
+  assert.equal(decoded.entries[0].body.message.command.deadlineMs, 11);
+});
+
+test("a record of another cluster is refused, a seal too", () => {
+  const other = recordCodec(new Uint8Array(16).fill(8));
+  assert.throws(() => codec.decode(recordOf([], other)), /another cluster/);
+  assert.throws(() => codec.decode(other.encodeSeal("x", NONCE)), MalformedBytes);
+});
+
+test("a newer version is told as such, whatever follows; so are a codec and a key id that are not known", () => {
+  for (const at of [VERSION_AT, VERSION_AT + 1, VERSION_AT + 2]) {
+    for (const body of [recordOf([]), codec.encodeSeal("x", NONCE)]) {
+      body[at] = at === VERSION_AT ? RECORD_FORMAT_VERSION + 1 : 1;
+      assert.equal(codec.decode(body).kind, "newer");
+      assert.equal(codec.decode(body.slice(0, 7)).kind, "newer");
+    }
+  }
+  const version0 = recordOf([]);
+  version0[VERSION_AT] = 0;
+  assert.throws(() => codec.decode(version0), MalformedBytes, "no version 0 was ever written");
+});
+
+test("spoiled records are other records or MalformedBytes, never another error", () => {
+  fc.assert(
+    fc.property(fc.array(anyEntry, { maxLength: 2 }), fc.nat(), fc.nat({ max: 255 }), (entries, place, byte) => {
+      for (const body of [recordOf(entries), codec.encodeSeal("somebody", NONCE)]) {
+        try {
+          codec.decode(spoiled(body, place, byte));
+        } catch (error) {
+          assert.ok(error instanceof MalformedBytes, String(error));
+        }
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test("a record that is cut off anywhere but between entries is refused; so are bytes behind a seal", () => {
+  const entries = fc.sample(anyEntry, { numRuns: 3, seed: 5 });
+  const whole = recordOf(entries);
+  const ends = new Set([0, 1, 2, 3].map((count) => recordOf(entries.slice(0, count)).length));
+  for (let length = 0; length < whole.length; length++) {
+    if (ends.has(length)) continue;
+    assert.throws(() => codec.decode(whole.subarray(0, length)), MalformedBytes, `${length}`);
+  }
+  assert.throws(() => codec.decode(Uint8Array.from([...codec.encodeSeal("x", NONCE), 0])), MalformedBytes);
+});
+
+test("any bytes are refused", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => assert.throws(() => codec.decode(bytes), MalformedBytes)));
+});
