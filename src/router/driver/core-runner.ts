@@ -31,6 +31,8 @@ export interface RunnerLog {
 const SHORT_LIFE_MS = 10_000;
 const FAILED_STARTS_MAX = 5;
 const RESTART_AFTER_MS = 200;
+/** The same trouble of the storage is said again after this time. */
+const TROUBLE_EVERY_MS = 10_000;
 /** The core itself answers calls that never ran; whatever is open this long after its deadline runs, or waits for storage. */
 const DEADLINE_GRACE_MS = 500;
 const SWEEP_EVERY_MS = 500;
@@ -45,6 +47,8 @@ export class CoreRunner implements CoreLink {
   #placements: readonly TypePlacement[] = [];
   #startedAtMs = 0;
   #failedStarts = 0;
+  #trouble: string | null = null;
+  #troubleSaidAtMs = 0;
   #isStopping = false;
   #cancelSweep: (() => void) | null = null;
   readonly #resolveEnd: (end: RunnerEnd) => void;
@@ -94,10 +98,20 @@ export class CoreRunner implements CoreLink {
           this.#resolveStarted();
         },
         ended: (reason) => this.#over(reason),
+        troubled: (what, code, message) => this.#troubled(what, code, message),
       },
       observer,
     );
     this.#incarnation.submit({ kind: "deploymentsChanged", deployments: this.#deployments, placements: this.#placements });
+  }
+
+  /** Says what is wrong with the storage, but not with every try. */
+  #troubled(what: string, code: string | null, message: string): void {
+    const nowMs = this.#options.ports.clock.monotonicMs();
+    if (code === this.#trouble && nowMs - this.#troubleSaidAtMs < TROUBLE_EVERY_MS) return;
+    this.#trouble = code;
+    this.#troubleSaidAtMs = nowMs;
+    this.#options.log.warn({ what, code, detail: message }, "the storage did not take it; it is tried again");
   }
 
   /** The deployments that serve types now, and where the entities of all types ever registered lie. */

@@ -38,6 +38,8 @@ export interface OutputSink {
   output(effect: Effect & { readonly kind: "answer" | "feed" }): void;
   started(): void;
   ended(reason: EndReason): void;
+  /** The storage did not do what it was asked, or cannot say; the core tries again, or looks. For the operator's eyes. */
+  troubled?(what: string, code: string | null, message: string): void;
 }
 
 export class Incarnation {
@@ -144,12 +146,10 @@ export class Incarnation {
       case "swapDocument": {
         const { key, expected, document } = effect;
         const { token } = document;
-        return this.#report(directory.swap(key, expected, document), (outcome) => ({
-          kind: "documentSwapped",
-          key,
-          token,
-          outcome,
-        }));
+        return this.#report(directory.swap(key, expected, document), (outcome) => {
+          this.#look("swapDocument", outcome);
+          return { kind: "documentSwapped", key, token, outcome };
+        });
       }
       case "removeDocument":
         return this.#report(directory.remove(effect.key, effect.expected), () => null);
@@ -175,6 +175,7 @@ export class Incarnation {
     const startedMs = clock.monotonicMs();
     this.#report(journal.append(log, position, body), (outcome) => {
       this.#observer?.appended(body.length, clock.monotonicMs() - startedMs, outcome.kind);
+      this.#look("append", outcome);
       return { kind: "appendEnded", log, position, outcome };
     });
   }
@@ -184,8 +185,14 @@ export class Incarnation {
     const startedMs = clock.monotonicMs();
     this.#report(performStoreEffect(effect.effect, snapshots, compactor), (input) => {
       this.#observer?.stored(effect.effect.kind, clock.monotonicMs() - startedMs);
+      if ("result" in input) this.#look(effect.effect.kind, input.result);
       return { kind: "store", shard: effect.shard, input };
     });
+  }
+
+  /** Outcomes that carry a message did not go well. */
+  #look(what: string, outcome: { readonly kind: string; readonly message?: string; readonly code?: string }): void {
+    if (outcome.message !== undefined) this.#sink.troubled?.(what, outcome.code ?? null, outcome.message);
   }
 
   /** Ports answer with values. One that throws all the same has left the outcome open, and nobody may go on as if it had not. */

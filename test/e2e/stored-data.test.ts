@@ -1,0 +1,150 @@
+/** What can be wrong with the data folder and its disk: said by name, and nothing that was stored is lost by it. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { until, World } from "./world.js";
+
+describe("a router whose data folder is not what it should be", () => {
+  let world: World;
+  before(async () => {
+    world = await World.started();
+    for (let id = 0; id < 40; id++) assert.equal((await world.add(`e${id}`)).status, 200);
+    await world.router.kill();
+  });
+  after(() => world.end());
+
+  /** Everything acknowledged is there, and more can be done. */
+  async function checkNothingLost(): Promise<void> {
+    await world.start();
+    for (let id = 0; id < 40; id++) assert.equal(await world.total(`e${id}`), 1);
+    assert.equal((await world.add("good")).status, 200);
+    await world.router.kill();
+  }
+
+  it("because `shards` differs from what is stored is refused, with the stored value", async () => {
+    assert.match(await world.refusedStart("shards: 5"), /8.*\[cluster_mismatch\]/s);
+    await checkNothingLost();
+  });
+
+  it("because `cluster` differs from what is stored is refused, with the stored value", async () => {
+    assert.match(await world.refusedStart("cluster: another"), /local.*\[cluster_mismatch\]/s);
+    await checkNothingLost();
+  });
+
+  it("because a newer version wrote a document is refused, and the data are not touched", async () => {
+    const path = await aDocument(world.dataPath);
+    await withChange(path, 8, 9, async () => {
+      assert.match(await world.refusedStart(), /newer.*\[format_newer\]/s);
+    });
+    await checkNothingLost();
+  });
+
+  it("because a newer version wrote a journal file is refused, and the data are not touched", async () => {
+    for (const path of await journalFiles(world.dataPath)) {
+      await withChange(path, 8, 9, async () => {
+        assert.match(await world.refusedStart(), /newer.*\[format_newer\]/s);
+      });
+    }
+    await checkNothingLost();
+  });
+
+  it("because a journal file is damaged in the middle is refused, with the file and the place", async () => {
+    const [path] = await journalFiles(world.dataPath);
+    assert.ok(path);
+    await withChange(path, 200, null, async () => {
+      assert.match(await world.refusedStart(), /\.journal.*offset \d+.*\[journal_damaged\]/s);
+    });
+    await checkNothingLost();
+  });
+
+  it("because a document is damaged is refused, with the file", async () => {
+    await withChange(await aDocument(world.dataPath), 20, null, async () => {
+      assert.match(await world.refusedStart(), /documents.*\[document_damaged\]/s);
+    });
+    await checkNothingLost();
+  });
+
+  it("because it cannot be read is refused, with the path", async (t) => {
+    const elsewhere = await World.make({ dataPath: join(world.folder, "a-file") });
+    t.after(() => elsewhere.end());
+    await writeFile(elsewhere.dataPath, "no folder");
+    assert.match(await elsewhere.refusedStart(), /a-file.*\[data_unreadable\]/s);
+    assert.equal(await readFile(elsewhere.dataPath, "utf8"), "no folder");
+  });
+});
+
+const mounted = await smallDisk();
+describe("a router on a disk that is full", { skip: mounted === null && "needs the right to mount a small disk" }, () => {
+  const disk = mounted ?? "";
+  after(async () => {
+    spawnSync("umount", [disk]);
+    await rm(disk, { recursive: true, force: true });
+  });
+
+  it("acknowledges nothing that is not stored, says why, and goes on when there is room again", async (t) => {
+    const world = await World.started({ dataPath: join(disk, "data") });
+    t.after(() => world.end());
+    const { bsize, bavail } = await statfs(disk);
+    const acknowledged = new Map<string, string>();
+    const codes = new Set<string | null>();
+    const put = async (id: string): Promise<boolean> => {
+      const payload = JSON.stringify(id.repeat(4_000));
+      const reply = await world.post(`/e2e/echo/${id}/put`, payload, { "holdfast-deadline": "2s" });
+      if (reply.status === 200) acknowledged.set(id, payload);
+      else codes.add(reply.code);
+      return reply.status === 200;
+    };
+    for (let id = 0; id < 10; id++) assert.ok(await put(`early${id}`));
+    await writeFile(join(disk, "filler"), Buffer.alloc(bsize * bavail - 500_000));
+    let refused = 0;
+    for (let id = 0; id < 200 && refused < 5; id++) if (!(await put(`late${id}`))) refused++;
+    assert.equal(refused, 5, "the disk should be full by now");
+    assert.deepEqual(codes, new Set(["outcome_unknown", "storage_slow"]));
+    assert.match(world.router.errors, /"code":"disk_full".*no space left/);
+    await rm(join(disk, "filler"));
+    await until(() => put("again"));
+    for (const [id, payload] of acknowledged) {
+      assert.equal((await world.get(`/e2e/echo/${id}`)).text, `{"version":1,"state":${payload}}`);
+    }
+    assert.equal((await world.add("good")).status, 200);
+  });
+});
+
+/** A tmpfs of 8 MB; null where this user may not mount one. */
+async function smallDisk(): Promise<string | null> {
+  const path = await mkdtemp(join(tmpdir(), "holdfast-disk-"));
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", path]).status === 0) return path;
+  await rm(path, { recursive: true });
+  return null;
+}
+
+/** Sets (or, with null, flips) one byte while `run` goes on; then the file is as it was. */
+async function withChange(path: string, offset: number, value: number | null, run: () => Promise<void>): Promise<void> {
+  const original = await readFile(path);
+  const changed = Buffer.from(original);
+  changed[offset] = value ?? (changed[offset] ?? 0) ^ 0xff;
+  await writeFile(path, changed);
+  await run();
+  assert.deepEqual(await readFile(path), changed, "nobody has repaired it");
+  await writeFile(path, original);
+}
+
+async function journalFiles(dataPath: string): Promise<readonly string[]> {
+  const paths: string[] = [];
+  for (const log of await readdir(join(dataPath, "logs"))) {
+    for (const name of await readdir(join(dataPath, "logs", log))) {
+      const path = join(dataPath, "logs", log, name);
+      if (name.endsWith(".journal") && (await readFile(path)).length > 1_000) paths.push(path);
+    }
+  }
+  return paths;
+}
+
+async function aDocument(dataPath: string): Promise<string> {
+  const [name] = (await readdir(join(dataPath, "documents"))).filter((one) => one.startsWith("shard"));
+  assert.ok(name, (await readdir(join(dataPath, "documents"))).join());
+  return join(dataPath, "documents", name);
+}
