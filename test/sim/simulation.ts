@@ -148,7 +148,8 @@ class Simulation implements Surroundings {
       incarnation.crashAfterSteps = this.random.chance(0.25) ? 1 + this.random.below(60) : 1 + this.random.below(1_500);
     }
     this.world.trace(`${incarnation.name} starts`);
-    incarnation.deliver(this.random.chance(0.8) ? this.#deployments() : { kind: "woken" });
+    incarnation.deliver(this.random.chance(0.7) ? this.#deployments() : { kind: "woken" });
+    this.world.after(this.random.between(0, 4_000), () => incarnation.deliver(this.#deployments()));
   }
 
   #submit(input: Input): boolean {

@@ -45,6 +45,8 @@ export interface EffectsBody {
   readonly timersPast: readonly TimerPast[];
   /** Numbers of messages from this shard to itself that came from a timer, had not run, and were cancelled in time. */
   readonly withdrawn: readonly number[];
+  /** The same, of those that had moved to the inbox: their inbox numbers. */
+  readonly withdrawnInbox: readonly number[];
 }
 
 export interface TimerPast {

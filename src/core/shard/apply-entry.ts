@@ -82,6 +82,10 @@ function applyEffects(state: ShardState, body: EffectsBody, atMs: number, fold: 
     state.marksOf(state.shard).consume(number);
     removeFromOutbox(state, state.shard, number);
   }
+  for (const number of body.withdrawnInbox) {
+    state.store.remove(inboxKey(prefix, number));
+    state.inboxCount--;
+  }
 }
 
 function putCell(state: ShardState, prefix: EntityPrefix, body: EffectsBody, fold: Fold): void {

@@ -40,7 +40,7 @@ export class Arrivals {
     const slot = this.open(input.to, spec);
     if (slot.isPaused)
       return this.#refuse(input.request, slot, "entity_paused", "a poisoned command stands first; retry or drop it");
-    if (slot.mailbox.length >= spec.policy.mailboxMax || slot.overflowFrom > 0) {
+    if (slot.isFull) {
       const message = `${spec.policy.mailboxMax} commands wait for this entity already`;
       return this.#refuse(input.request, slot, "mailbox_full", message, 1_000);
     }
@@ -71,6 +71,19 @@ export class Arrivals {
     this.enqueueInto(this.open(to, known.type), item);
   }
 
+  /** A command that lies in the inbox: into the mailbox, or, while that is full or nobody serves the type, left there. */
+  enqueueStored(to: EntityAddress, number: number, command: Command): void {
+    const known = this.#context.host.typeOf(to.type);
+    if (known === null) {
+      this.#context.hasOrphans = true;
+      return;
+    }
+    const slot = this.open(to, known.type);
+    if (slot.find(command.id)?.origin.kind === "inbox") return;
+    if (slot.isFull) slot.overflow(number);
+    else this.enqueueInto(slot, newItem(command, { kind: "inbox", number }, null));
+  }
+
   enqueueInto(slot: EntitySlot, item: Item): void {
     const { command } = item;
     const isKnown = command.answer !== null ? slot.spec.replies.has(command.name) : slot.spec.commands.has(command.name);
@@ -99,8 +112,7 @@ export class Arrivals {
   }
 
   goOn(slot: EntitySlot): void {
-    this.#invocations.offer(slot);
-    this.#context.retire(slot);
+    if (slot.status === "idle") this.#invocations.goOn(slot);
   }
 
   #opened(slot: EntitySlot, value: Uint8Array | null): void {
@@ -207,7 +219,7 @@ export class Arrivals {
     if (position === null)
       return this.#refuse(input.request, slot, "state_too_large", "the command does not fit into one record");
     this.#accepted(input, position);
-    if (!isDelayed) this.#enqueue(slot, newItem(command, { kind: "inbox", number }, null));
+    if (!isDelayed) this.enqueueStored(slot.address, number, command);
     else this.#context.retire(slot);
   }
 

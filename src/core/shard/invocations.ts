@@ -98,7 +98,7 @@ export class Invocations {
     } else {
       this.#settle(slot, proposal, position);
     }
-    this.#goOn(slot);
+    this.goOn(slot);
   }
 
   /** The invocation ended without a result for the entity. */
@@ -111,7 +111,7 @@ export class Invocations {
     else for (const item of items) item.attempts--;
     const first = items[0];
     if (verdict.kind === "faulted" && first !== undefined) this.#fault(slot, first, verdict.code, verdict.message);
-    this.#goOn(slot);
+    this.goOn(slot);
   }
 
   /** The entry of a proposal; the entity's last position where nothing has to become durable; null if it fits no record. */
@@ -126,7 +126,8 @@ export class Invocations {
     if (position === null) return null;
     slot.position = position;
     this.#adopt(slot, body, fold === null ? undefined : fold.state);
-    for (const number of body.withdrawn) this.#withdraw(slot, number);
+    for (const number of body.withdrawn) this.#withdraw(slot, "message", number);
+    for (const number of body.withdrawnInbox) this.#withdraw(slot, "inbox", number);
     this.#feeds.committed(slot, body, position);
     this.#messages.born(body.born);
     return position;
@@ -240,6 +241,7 @@ export class Invocations {
       timersCancelled: [],
       timersPast: [],
       withdrawn: [],
+      withdrawnInbox: [],
     });
     if (position === null) throw new Error("a dead letter does not fit into a record");
     this.#deadLettersMade++;
@@ -271,7 +273,7 @@ export class Invocations {
       slot.foldedVersion = last.version;
       if (slot.isFolded) this.#cacheFold(slot, slot.state);
     }
-    this.#goOn(slot);
+    this.goOn(slot);
   }
 
   /** Keeps a folded state in the store: no entry, since it says nothing that the events do not say. */
@@ -288,7 +290,8 @@ export class Invocations {
     );
   }
 
-  #goOn(slot: EntitySlot): void {
+  /** Whatever the entity can go on with now that it stands between two invocations. */
+  goOn(slot: EntitySlot): void {
     if (slot.openers.length > 0) runAll(slot.takeOpeners());
     if (slot.isFolded && slot.readers.length > 0) runAll(slot.takeReaders());
     this.#messages.refill(slot);
@@ -296,14 +299,16 @@ export class Invocations {
     this.#context.retire(slot);
   }
 
-  #withdraw(slot: EntitySlot, number: number): void {
+  /** What is still on its way through this shard is not in the mailbox yet, and never will be. */
+  #withdraw(slot: EntitySlot, kind: "message" | "inbox", number: number): void {
+    const { shard } = this.#context;
     const at = slot.mailbox.findIndex(
-      (item) => item.origin.kind === "message" && item.origin.number === number && item.timer !== null,
+      ({ origin }) =>
+        origin.kind === kind && origin.number === number && (origin.kind === "inbox" || origin.sourceShard === shard),
     );
     const [item] = at < 0 ? [] : slot.mailbox.splice(at, 1);
-    if (item === undefined) return;
-    this.#context.releaseItem(item);
-    this.#messages.forget(this.#context.shard, number);
+    if (item !== undefined) this.#context.releaseItem(item);
+    if (kind === "message") this.#messages.forget(shard, number);
   }
 
   /** Nobody waits any more for calls whose deadline is over; they have not run and never will. */

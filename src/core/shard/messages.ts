@@ -77,8 +77,7 @@ export class Messages {
     if (received.size >= this.#context.host.limits.messageWindow) return false;
     const isKnown = this.#context.host.typeOf(to.type) !== null;
     const slot = this.#context.slotOf(to);
-    const isFull = slot !== undefined && (slot.overflowFrom > 0 || slot.mailbox.length >= slot.spec.policy.mailboxMax);
-    if (!isKnown || isFull) return this.#overflow(message, slot);
+    if (!isKnown || slot?.isFull === true) return this.#overflow(message, slot);
     received.add(number);
     const item = newItem(message.command, { kind: "message", sourceShard, number }, message.timer);
     this.#mailboxes?.enqueue(to, item);
@@ -121,18 +120,20 @@ export class Messages {
 
   /** Loads what overflowed a mailbox, once there is room again. */
   refill(slot: EntitySlot): void {
-    if (slot.overflowFrom === 0 || slot.mailbox.length > slot.spec.policy.mailboxMax / 2) return;
+    const { mailboxMax } = slot.spec.policy;
+    if (slot.overflowFrom === 0 || slot.isRefilling || slot.isPurging || slot.mailbox.length > mailboxMax / 2) return;
     const first = slot.overflowFrom;
     const lastAsked = slot.overflowLast;
-    // While the store is asked, what arrives has to stay behind what is being loaded.
-    slot.overflowFrom = Number.MAX_SAFE_INTEGER;
+    slot.isRefilling = true;
     const range = {
       from: inboxKey(slot.prefix, first),
       to: inboxKey(slot.prefix, lastAsked + 1),
-      limit: REFILL_COUNT,
+      limit: Math.min(REFILL_COUNT, Math.max(1, mailboxMax - slot.mailbox.length)),
       bytesMax: REFILL_BYTES,
     };
     this.#reads.scan(range, (items, next) => {
+      slot.isRefilling = false;
+      if (slot.overflowFrom === 0) return; // purged meanwhile
       let last = first - 1;
       for (const { key, value } of items) {
         const { number, command } = decodeInbox(key, value);
@@ -220,13 +221,20 @@ export class Messages {
 
   #overflow(message: Message, slot: EntitySlot | undefined): boolean {
     if (this.#context.state.inboxCount >= INBOX_MAX) return false;
+    if (slot !== undefined && !this.#parkAll(slot)) return false;
     const inboxNumber = this.#park(message);
     if (inboxNumber === null) return false;
-    if (slot !== undefined) {
-      if (slot.overflowFrom === 0) slot.overflowFrom = inboxNumber;
-      slot.overflowLast = inboxNumber;
-    }
+    if (slot?.isFull === true) slot.overflow(inboxNumber);
+    else this.#context.hasOrphans = true;
     return true;
+  }
+
+  /** What came before goes to the inbox before: after a crash the inbox runs first. */
+  #parkAll(slot: EntitySlot): boolean {
+    if (slot.overflowFrom > 0) return true;
+    const ahead = [...slot.running, ...slot.mailbox];
+    for (const item of ahead) if (item.origin.kind === "message") this.park(slot, item);
+    return ahead.every((item) => item.origin.kind !== "message");
   }
 
   #park(message: Message): number | null {

@@ -2,10 +2,13 @@
  * The outbox of one shard: messages born and not yet acknowledged, by target shard, in the order of their numbers.
  * A message stays until its acknowledgement is an entry, however often it was sent (RULES.md 9g).
  */
+import { addressText, type EntityAddress, isSameAddress } from "../entity/address.js";
 import type { Message } from "../entity/command.js";
 
 export class Outbox {
   readonly #messagesByTarget = new Map<number, Map<number, Message>>();
+  /** Numbers of messages that came from an entity's timers to itself, which it can still take back. */
+  readonly #numbersByOwnTimer = new Map<string, number[]>();
   #size = 0;
 
   get size(): number {
@@ -18,12 +21,32 @@ export class Outbox {
       messages = new Map();
       this.#messagesByTarget.set(message.targetShard, messages);
     }
-    if (!messages.has(message.number)) this.#size++;
+    if (messages.has(message.number)) return;
+    this.#size++;
     messages.set(message.number, message);
+    const key = ownTimerOf(message);
+    if (key === null) return;
+    const numbers = this.#numbersByOwnTimer.get(key);
+    if (numbers === undefined) this.#numbersByOwnTimer.set(key, [message.number]);
+    else numbers.push(message.number);
   }
 
   remove(targetShard: number, number: number): void {
-    if (this.#messagesByTarget.get(targetShard)?.delete(number) === true) this.#size--;
+    const messages = this.#messagesByTarget.get(targetShard);
+    const message = messages?.get(number);
+    if (messages === undefined || message === undefined) return;
+    messages.delete(number);
+    this.#size--;
+    const key = ownTimerOf(message);
+    if (key === null) return;
+    const numbers = (this.#numbersByOwnTimer.get(key) ?? []).filter((one) => one !== number);
+    if (numbers.length === 0) this.#numbersByOwnTimer.delete(key);
+    else this.#numbersByOwnTimer.set(key, numbers);
+  }
+
+  /** Numbers of what the entity's timer of that name has sent to the entity itself. */
+  ownTimer(owner: EntityAddress, name: string): readonly number[] {
+    return this.#numbersByOwnTimer.get(timerText(owner, name)) ?? [];
   }
 
   has(targetShard: number, number: number): boolean {
@@ -44,4 +67,12 @@ export class Outbox {
     for (const number of this.#messagesByTarget.get(targetShard)?.keys() ?? []) return number;
     return null;
   }
+}
+
+function ownTimerOf({ to, command, timer }: Message): string | null {
+  return timer !== null && command.caller !== null && isSameAddress(command.caller, to) ? timerText(to, timer) : null;
+}
+
+function timerText(owner: EntityAddress, name: string): string {
+  return `${addressText(owner)}\u0000${name}`;
 }

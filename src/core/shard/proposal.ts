@@ -2,7 +2,7 @@
  * Checks what a function answered for one entity and turns it into one entry's body: propose. Nothing is changed here; a
  * result that does not hold is rejected whole, because the state that came with it was built on it.
  */
-import { idProblem, nameProblem } from "../entity/address.js";
+import { idProblem, isSameAddress, nameProblem } from "../entity/address.js";
 import type { Command, Message, Outcome, Payload } from "../entity/command.js";
 import type { CommandResult, EntityResult, FunctionEffect, NewEvent } from "../entity/invocation.js";
 import type { Consumed, EffectsBody, Timer, TimerPast } from "../log/entry.js";
@@ -60,10 +60,11 @@ interface TimerChanges {
   readonly cancelled: readonly string[];
   readonly past: readonly TimerPast[];
   readonly withdrawn: readonly number[];
+  readonly withdrawnInbox: readonly number[];
 }
 
 const NO_ITEMS: readonly Item[] = [];
-const NO_TIMERS: TimerChanges = { set: [], cancelled: [], past: [], withdrawn: [] };
+const NO_TIMERS: TimerChanges = { set: [], cancelled: [], past: [], withdrawn: [], withdrawnInbox: [] };
 
 class ProposalBuilder {
   readonly #context: ShardContext;
@@ -87,7 +88,10 @@ class ProposalBuilder {
 
   build(items: readonly Item[], result: EntityResult): Proposal {
     const { ran, fault } = splitAtFault(items, result.outcomes);
-    for (let n = 0; n < ran; n++) this.#settle(items[n] as Item, result.outcomes[n] as CommandResult);
+    for (const [n, item] of items.entries()) {
+      this.#checkTimer(item);
+      if (n < ran) this.#settle(item, result.outcomes[n] as CommandResult);
+    }
     const spec = this.#slot.spec;
     const isChanged = result.state !== undefined && spec.kind === "value";
     if (isChanged && !this.#changes) throw new Rejection("a state was given though no command was done");
@@ -104,6 +108,17 @@ class ProposalBuilder {
       fault: fault === null ? null : { item: items[ran] as Item, message: fault },
       skipped: ran === items.length ? NO_ITEMS : items.slice(fault === null ? ran : ran + 1),
     };
+  }
+
+  /** A command in front of it, in the same invocation, has cancelled the timer that it came from: it must not have run. */
+  #checkTimer(item: Item): void {
+    if (item.timer !== null && this.#timerByName?.has(item.timer) === true && this.#isOwnTimer(item)) {
+      throw new Rejection(`timer '${item.timer}' was cancelled or set again in front of the command that it sent`);
+    }
+  }
+
+  #isOwnTimer({ command }: Item): boolean {
+    return command.caller !== null && isSameAddress(command.caller, this.#slot.address);
   }
 
   #settle(item: Item, result: CommandResult): void {
@@ -249,6 +264,7 @@ class ProposalBuilder {
       timersCancelled: timers.cancelled,
       timersPast: timers.past,
       withdrawn: timers.withdrawn,
+      withdrawnInbox: timers.withdrawnInbox,
     };
   }
 
@@ -258,19 +274,28 @@ class ProposalBuilder {
     const cancelled: string[] = [];
     const past: TimerPast[] = [];
     const withdrawn: number[] = [];
+    const withdrawnInbox: number[] = [];
     for (const [name, timer] of this.#timerByName) {
       const dueAtMs = this.#context.state.timers.dueAtMs(this.#slot.address, name);
       if (dueAtMs !== undefined) past.push({ name, dueAtMs });
       if (timer !== null) set.push(timer);
       else cancelled.push(name);
-      // What came due and waits behind this very command, in the same mailbox, has not run: it can still be taken back.
+      // What came due for this very entity and waits behind this command has not run: it can still be taken back.
+      withdrawn.push(...this.#context.state.outbox.ownTimer(this.#slot.address, name));
       for (const item of this.#slot.mailbox) {
-        if (item.timer === name && item.origin.kind === "message" && item.origin.sourceShard === this.#context.shard) {
-          withdrawn.push(item.origin.number);
-        }
+        if (item.timer === name && item.origin.kind === "inbox" && this.#isOwnTimer(item))
+          withdrawnInbox.push(item.origin.number);
       }
     }
-    return { set, cancelled, past, withdrawn };
+    return { set, cancelled, past, withdrawn: withdrawn.filter((number) => !this.#isConsumed(number)), withdrawnInbox };
+  }
+
+  /** By this very invocation: the command that a timer has sent may set it again. */
+  #isConsumed(number: number): boolean {
+    const { shard } = this.#context;
+    return this.#consumed.some(
+      ({ origin }) => origin.kind === "message" && origin.sourceShard === shard && origin.number === number,
+    );
   }
 
   #checkState(state: Payload | null | undefined): void {

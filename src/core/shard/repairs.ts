@@ -16,7 +16,7 @@ import {
 import type { Arrivals } from "./arrivals.js";
 import type { Feeds } from "./feeds.js";
 import type { ShardContext } from "./shard-context.js";
-import { type EntitySlot, newItem } from "./slot.js";
+import type { EntitySlot } from "./slot.js";
 import type { StoreReads } from "./store-reads.js";
 
 /** Keys that one entry of a purge removes. */
@@ -56,8 +56,7 @@ export class Repairs {
       if (position === null)
         return this.#context.refuse(request, 0, "state_too_large", "the command does not fit into one record");
       this.#context.answer(request, position, { kind: "done" });
-      if (retried === null || this.#context.host.typeOf(of.type) === null) return;
-      this.#arrivals.enqueue(of, newItem(retried.command, { kind: "inbox", number: inboxNumber }, null));
+      if (retried !== null) this.#arrivals.enqueueStored(of, inboxNumber, retried.command);
     });
   }
 
@@ -114,6 +113,7 @@ export class Repairs {
     slot.state = null;
     slot.unfolded = [];
     slot.overflowFrom = 0;
+    slot.overflowLast = 0;
     slot.isPurging = false;
     slot.pausedBy = null;
     this.#feeds.end("purged", slot);

@@ -13,6 +13,8 @@ export class ShardContext {
   readonly state: ShardState;
   readonly host: ShardHost;
   readonly slotByKey = new Map<string, EntitySlot>();
+  /** Commands in the inbox that no mailbox knows of, because no deployment serves their type. */
+  hasOrphans = false;
   /** Slots that may be given up once their last entry is durable. */
   readonly #retiring: EntitySlot[] = [];
 

@@ -26,7 +26,6 @@ import { Repairs } from "./repairs.js";
 import { ShardContext } from "./shard-context.js";
 import type { ShardHost } from "./shard-host.js";
 import type { ShardState } from "./shard-state.js";
-import { newItem } from "./slot.js";
 import { StoreReads } from "./store-reads.js";
 import { Timers } from "./timers.js";
 
@@ -68,8 +67,8 @@ export class Shard {
   #refusal: string | null = null;
   /** What waits for the shard to be opened or resumed. */
   #opening: (() => void) | null = null;
-  /** Accepted commands of types that no deployment serves. They wait in the inbox. */
-  #hasOrphans = false;
+  #isResumingOrphans = false;
+  #isResumingAgain = false;
   #isWaitedFor = false;
 
   constructor(shard: number, epoch: number, state: ShardState, host: ShardHost) {
@@ -202,7 +201,8 @@ export class Shard {
   }
 
   receive(message: Message): boolean {
-    return this.#isOpen && this.#messages.receive(message);
+    // What lies in the inbox came before: it goes first.
+    return this.#isOpen && !this.#isResumingOrphans && this.#messages.receive(message);
   }
 
   acknowledged(targetShard: number, number: number): void {
@@ -212,9 +212,19 @@ export class Shard {
   /** Types came or changed: entities take the new ones, and what waited for a type is run. */
   typesChanged(): void {
     for (const slot of this.#context.slotByKey.values()) slot.spec = this.#context.host.typeOf(slot.type)?.type ?? slot.spec;
-    if (!this.#hasOrphans) return;
-    this.#hasOrphans = false;
-    this.#resumeInbox(new Uint8Array([INBOX_SPACE]), false, () => undefined);
+    this.#resumeOrphans();
+  }
+
+  #resumeOrphans(): void {
+    if (!this.#isOpen || !this.#context.hasOrphans) return;
+    this.#isResumingAgain = this.#isResumingOrphans;
+    if (this.#isResumingOrphans) return;
+    this.#context.hasOrphans = false;
+    this.#isResumingOrphans = true;
+    this.#resumeInbox(new Uint8Array([INBOX_SPACE]), false, () => {
+      this.#isResumingOrphans = false;
+      if (this.#isResumingAgain) this.#resumeOrphans();
+    });
   }
 
   stored(inputs: readonly StoreInput[]): void {
@@ -248,7 +258,7 @@ export class Shard {
           this.#invocations.expire(slot, item);
       }
       this.#invocations.withdrawIfDone(slot);
-      this.#context.retire(slot);
+      if (slot.status === "idle") this.#invocations.goOn(slot);
     }
     this.#isWaitedFor = this.callsWaiting > 0 || !this.#waiters.isEmpty;
   }
@@ -262,7 +272,8 @@ export class Shard {
     // A read that was begun behind this shard's turn, by another shard's or by upkeep, would wait for the next input.
     if (this.#refusal === null && this.state.store.isRunnable) return tickMs;
     const byWall = Math.min(this.#timers.wakeAtMs ?? Infinity, this.state.store.wakeAtMs);
-    const byTick = Math.min(this.#invocations.wakeAtMs ?? Infinity, this.#messages.wakeAtMs ?? Infinity);
+    const { retryAtMs } = this.#timers;
+    const byTick = Math.min(this.#invocations.wakeAtMs ?? Infinity, this.#messages.wakeAtMs ?? Infinity, retryAtMs ?? Infinity);
     return byWall === Infinity ? byTick : Math.min(byTick, tickMs + Math.max(0, byWall - nowMs));
   }
 
@@ -330,10 +341,7 @@ export class Shard {
       for (const { key, value } of items) {
         const { entity, number, command } = decodeInbox(key, value);
         if (isCounting) this.state.inboxCount++;
-        if (this.#context.host.typeOf(entity.type) === null) this.#hasOrphans = true;
-        else if (this.#context.slotOf(entity)?.find(command.id) === undefined) {
-          this.#arrivals.enqueue(entity, newItem(command, { kind: "inbox", number }, null));
-        }
+        this.#arrivals.enqueueStored(entity, number, command);
       }
       if (next === null) then();
       else this.#resumeInbox(next, isCounting, then);

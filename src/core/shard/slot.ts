@@ -90,6 +90,7 @@ export class EntitySlot implements Runnable {
   overflowFrom = 0;
   /** The last number that went there. */
   overflowLast = 0;
+  isRefilling = false;
   isRetiring = false;
 
   constructor(shard: SlotOwner, address: EntityAddress, prefix: EntityPrefix, spec: EntityType) {
@@ -150,6 +151,17 @@ export class EntitySlot implements Runnable {
       this.overflowFrom === 0 &&
       !this.isPaused
     );
+  }
+
+  /** What comes now has to wait in the store: commands run in the order in which they came. */
+  get isFull(): boolean {
+    return this.overflowFrom > 0 || this.mailbox.length >= this.spec.policy.mailboxMax;
+  }
+
+  /** Leaves a stored command where it is, to be loaded when there is room again. */
+  overflow(inboxNumber: number): void {
+    if (this.overflowFrom === 0) this.overflowFrom = inboxNumber;
+    this.overflowLast = Math.max(this.overflowLast, inboxNumber);
   }
 
   takeReaders(): readonly (() => void)[] {

@@ -3,10 +3,12 @@
  * state that the entry is applied to, so a cancel is exact (RULES.md 9h).
  */
 
+import { isSameAddress } from "../entity/address.js";
 import type { Message } from "../entity/command.js";
 import { rangeEnd, TIMER_DUE_SPACE } from "../store/key-spaces/key-space.js";
 import { OUTBOX_MAX } from "../store/key-spaces/outbox.js";
 import { type Due, decodeTimer, decodeTimerDueKey, timerKey } from "../store/key-spaces/timer.js";
+import { MomentHeap } from "../time/moment-heap.js";
 import type { Messages } from "./messages.js";
 import type { ShardContext } from "./shard-context.js";
 import type { StoreReads } from "./store-reads.js";
@@ -14,6 +16,7 @@ import { TIMER_WINDOW_MAX } from "./timer-window.js";
 
 /** Timers that come due in one turn, at most. */
 const DUE_MAX = 500;
+const POSTPONED_MS = 50;
 const WINDOW_BYTES = 8 << 20;
 const SPACE = new Uint8Array([TIMER_DUE_SPACE]);
 
@@ -23,6 +26,8 @@ export class Timers {
   readonly #messages: Messages;
   #isReading = false;
   #hasMoreDue = false;
+  /** Due, of entities that have no room for what they send themselves: as long as it is a timer it can be cancelled. */
+  readonly #postponed = new MomentHeap<Due>();
 
   constructor(context: ShardContext, reads: StoreReads, messages: Messages) {
     this.#context = context;
@@ -57,14 +62,26 @@ export class Timers {
       }
       const due = state.timers.popDue(nowMs);
       if (due === undefined) break;
-      this.#reads.get(timerKey(state.prefixOf(due.owner), due.name), (value) => this.#fire(due, value));
+      this.#read(due);
     }
+    const { tickMs } = this.#context.host;
+    for (let due = this.#postponed.popDue(tickMs); due !== undefined; due = this.#postponed.popDue(tickMs)) this.#read(due);
     if (state.timers.isLow) this.readWindow(() => this.wake());
   }
 
   /** Wall time at which the next timer is due. */
   get wakeAtMs(): number | null {
     return this.#hasMoreDue ? 0 : this.#context.state.timers.firstMs;
+  }
+
+  /** Monotonic moment at which a postponed timer is looked at again. */
+  get retryAtMs(): number | null {
+    return this.#postponed.first;
+  }
+
+  #read(due: Due): void {
+    const prefix = this.#context.state.prefixOf(due.owner);
+    this.#reads.get(timerKey(prefix, due.name), (value) => this.#fire(due, value));
   }
 
   #fire(due: Due, value: Uint8Array | null): void {
@@ -74,6 +91,10 @@ export class Timers {
       return;
     }
     const { shard, state, host } = this.#context;
+    if (isSameAddress(timer.owner, timer.to) && this.#context.slotOf(timer.to)?.isFull === true) {
+      this.#postponed.push(host.tickMs + POSTPONED_MS, due);
+      return;
+    }
     const targetShard = host.shardOf(timer.to);
     const message: Message = {
       sourceShard: shard,

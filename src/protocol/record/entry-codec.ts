@@ -153,6 +153,7 @@ function encodeEffects(body: EffectsBody, writer: ByteWriter): void {
     writer.varint(past.dueAtMs);
   });
   encodeList(writer, body.withdrawn, (number) => writer.varint(number));
+  encodeList(writer, body.withdrawnInbox, (number) => writer.varint(number));
 }
 
 function decodeEffects(reader: ByteReader): EffectsBody {
@@ -172,6 +173,7 @@ function decodeEffects(reader: ByteReader): EffectsBody {
     timersCancelled: decodeList(reader, () => reader.text()),
     timersPast: decodeList(reader, () => ({ name: reader.text(), dueAtMs: reader.varint() })),
     withdrawn: decodeList(reader, () => reader.varint()),
+    withdrawnInbox: decodeList(reader, () => reader.varint()),
   };
 }
 
