@@ -35,6 +35,7 @@ export function drawSettings(random: Random): SharedSettings {
       delayMaxMs: 3_600_000,
       payloadBytesMax: 64_000,
       sendsPerInvocationMax: 1_000,
+      timerWindowMax: random.pick([4, 4_096]),
       messageWindow: random.pick([3, 8, 64]),
     },
     store: {

@@ -78,7 +78,7 @@ function makeShards(parts: OpeningParts, claimed: Claimed): Opened {
       cache: parts.cache,
       limits: settings.store,
     });
-    return new Shard(shard, epoch, new ShardState(shard, store, host.hashOf, typeOf), host);
+    return new Shard(shard, epoch, new ShardState(shard, store, host.hashOf, typeOf, host.limits.timerWindowMax), host);
   });
   return { claimed, log, shards };
 }

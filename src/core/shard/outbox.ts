@@ -31,6 +31,14 @@ export class Outbox {
     else numbers.push(message.number);
   }
 
+  /** Brings what was added in any order into the order of the numbers. Once, behind the last message of a former owner. */
+  sort(): void {
+    for (const [target, messages] of this.#messagesByTarget) {
+      const sorted = [...messages.values()].sort((left, right) => left.number - right.number);
+      this.#messagesByTarget.set(target, new Map(sorted.map((message) => [message.number, message])));
+    }
+  }
+
   remove(targetShard: number, number: number): void {
     const messages = this.#messagesByTarget.get(targetShard);
     const message = messages?.get(number);
@@ -57,7 +65,7 @@ export class Outbox {
     return this.#messagesByTarget.keys();
   }
 
-  /** Messages to one target with a number of at least `from`, in order. Numbers are dense, so insertion order is theirs. */
+  /** Messages to one target with a number of at least `from`, in order: births are in it, and `sort` makes it so after opening. */
   *from(targetShard: number, from: number): IterableIterator<Message> {
     for (const message of this.#messagesByTarget.get(targetShard)?.values() ?? []) if (message.number >= from) yield message;
   }

@@ -23,6 +23,8 @@ export interface ShardLimits {
   readonly sendsPerInvocationMax: number;
   /** Messages of one source shard that are received and not consumed (RULES.md 9e). */
   readonly messageWindow: number;
+  /** Timers of one shard that are held in memory, those due next; 4,096 unless told otherwise. */
+  readonly timerWindowMax?: number | undefined;
 }
 
 export interface ShardHost {

@@ -15,7 +15,7 @@ export class ShardState {
   readonly shard: number;
   readonly store: ShardStore;
   readonly outbox = new Outbox();
-  readonly timers = new TimerWindow();
+  readonly timers: TimerWindow;
   readonly marksBySource = new Map<number, Marks>();
   readonly nextNumberByTarget = new Map<number, number>();
   /** Sequence of the last entry applied. */
@@ -34,7 +34,9 @@ export class ShardState {
     store: ShardStore,
     hashOf: (address: EntityAddress) => number,
     typeOf: (name: string) => EntityType | null,
+    timerWindowMax?: number,
   ) {
+    this.timers = new TimerWindow(timerWindowMax);
     this.shard = shard;
     this.store = store;
     this.#hashOf = hashOf;

@@ -153,6 +153,8 @@ export class Shard {
     if (this.#refusal !== null) return then();
     this.#opening = then;
     this.#resumeOutbox(new Uint8Array([OUTBOX_SPACE]), () => {
+      // Replay has added the newest already, in front of what lies in the store.
+      this.state.outbox.sort();
       this.state.inboxCount = 0;
       this.#resumeInbox(new Uint8Array([INBOX_SPACE]), true, () => {
         this.#timers.readWindow(() => {

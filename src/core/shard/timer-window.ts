@@ -9,9 +9,16 @@ import { MomentHeap } from "../time/moment-heap.js";
 export const TIMER_WINDOW_MAX = 4_096;
 
 export class TimerWindow {
+  readonly sizeMax: number;
   #heap = new MomentHeap<Due>();
   readonly #dueAtByKey = new Map<string, number>();
   #horizonMs = 0;
+  /** Timers set beyond the horizon while it is being extended; null: it is not. */
+  #meanwhile: Due[] | null = null;
+
+  constructor(sizeMax: number = TIMER_WINDOW_MAX) {
+    this.sizeMax = sizeMax;
+  }
 
   get size(): number {
     return this.#dueAtByKey.size;
@@ -27,19 +34,20 @@ export class TimerWindow {
   }
 
   get isLow(): boolean {
-    return this.#horizonMs !== Infinity && this.#dueAtByKey.size < TIMER_WINDOW_MAX / 4;
+    return this.#horizonMs !== Infinity && this.#dueAtByKey.size < this.sizeMax / 4;
   }
 
   set(due: Due): void {
     const key = timerText(due.owner, due.name);
     if (due.dueAtMs >= this.#horizonMs) {
       this.#dueAtByKey.delete(key);
+      this.#meanwhile?.push(due);
       return;
     }
     if (this.#dueAtByKey.get(key) === due.dueAtMs) return;
     this.#dueAtByKey.set(key, due.dueAtMs);
     this.#heap.push(due.dueAtMs, due);
-    if (this.#dueAtByKey.size > TIMER_WINDOW_MAX) this.#shrink();
+    if (this.#dueAtByKey.size > this.sizeMax) this.#shrink();
   }
 
   cancel(owner: EntityAddress, name: string): void {
@@ -63,9 +71,18 @@ export class TimerWindow {
     }
   }
 
-  /** Everything due before `horizonMs` has been given to `set` after this call with the same horizon. */
-  extend(horizonMs: number): void {
+  /** The store is being read from the horizon on, over several turns. */
+  beginExtension(): void {
+    this.#meanwhile = [];
+  }
+
+  /** What the store has shown: every timer that is due before `horizonMs`. */
+  extend(horizonMs: number, dues: readonly Due[]): void {
+    const meanwhile = this.#meanwhile ?? [];
+    this.#meanwhile = null;
     this.#horizonMs = Math.max(this.#horizonMs, horizonMs);
+    for (const due of dues) this.set(due);
+    for (const due of meanwhile) this.set(due);
   }
 
   /** Keeps the earlier half; the rest is read from the store again when its time comes near. */
@@ -77,7 +94,7 @@ export class TimerWindow {
       const due = this.#heap.popDue(Infinity);
       if (due === undefined) break;
       if (this.#dueAtByKey.get(timerText(due.owner, due.name)) !== due.dueAtMs) continue;
-      if (count < TIMER_WINDOW_MAX / 2 || due.dueAtMs === last) {
+      if (count < this.sizeMax / 2 || due.dueAtMs === last) {
         kept.push(due.dueAtMs, due);
         last = due.dueAtMs;
         count++;

@@ -7,12 +7,11 @@ import { isSameAddress } from "../entity/address.js";
 import type { Message } from "../entity/command.js";
 import { rangeEnd, TIMER_DUE_SPACE } from "../store/key-spaces/key-space.js";
 import { OUTBOX_MAX } from "../store/key-spaces/outbox.js";
-import { type Due, decodeTimer, decodeTimerDueKey, timerKey } from "../store/key-spaces/timer.js";
+import { type Due, decodeTimer, decodeTimerDueKey, timerDueFrom, timerKey } from "../store/key-spaces/timer.js";
 import { MomentHeap } from "../time/moment-heap.js";
 import type { Messages } from "./messages.js";
 import type { ShardContext } from "./shard-context.js";
 import type { StoreReads } from "./store-reads.js";
-import { TIMER_WINDOW_MAX } from "./timer-window.js";
 
 /** Timers that come due in one turn, at most. */
 const DUE_MAX = 500;
@@ -39,16 +38,21 @@ export class Timers {
   readWindow(then: () => void): void {
     if (this.#isReading) return;
     this.#isReading = true;
-    const range = { from: SPACE, to: rangeEnd(SPACE), limit: TIMER_WINDOW_MAX / 2, bytesMax: WINDOW_BYTES };
-    this.#reads.scan(range, (items, next) => {
-      this.#isReading = false;
-      const window = this.#context.state.timers;
-      const last = items.at(-1);
-      const horizonMs = next === null || last === undefined ? Infinity : decodeTimerDueKey(last.key).dueAtMs;
-      window.extend(Math.max(horizonMs, window.horizonMs));
-      for (const { key } of items) window.set(decodeTimerDueKey(key));
-      then();
-    });
+    const window = this.#context.state.timers;
+    window.beginExtension();
+    const limit = Math.max(2, window.sizeMax >> 1);
+    const dues: Due[] = [];
+    const goOn = (from: Uint8Array): void =>
+      this.#reads.scan({ from, to: rangeEnd(SPACE), limit, bytesMax: WINDOW_BYTES }, (items, next) => {
+        for (const { key } of items) dues.push(decodeTimerDueKey(key));
+        const horizonMs = next === null ? Infinity : (dues.at(-1)?.dueAtMs ?? 0);
+        // Timers of one moment are read to the last: only what is due before the horizon is known to be complete.
+        if (next !== null && (dues.length < limit || horizonMs === dues[0]?.dueAtMs)) return goOn(next);
+        this.#isReading = false;
+        window.extend(horizonMs, dues);
+        then();
+      });
+    goOn(timerDueFrom(window.horizonMs));
   }
 
   /** Fires what is due. Once a turn. */

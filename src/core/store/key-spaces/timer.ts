@@ -65,6 +65,14 @@ export function timerDueKey(due: Due, hash: number): Uint8Array {
   return scratch.take();
 }
 
+/** Where the entries of timers that are due at that moment or later begin. */
+export function timerDueFrom(dueAtMs: number): Uint8Array {
+  scratch.clear();
+  scratch.u8(TIMER_DUE_SPACE);
+  scratch.u48Ordered(dueAtMs);
+  return scratch.take();
+}
+
 export function decodeTimerDueKey(key: Uint8Array): Due {
   const reader = new ByteReader(key, 1);
   const dueAtMs = reader.u48Ordered();
