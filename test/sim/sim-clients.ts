@@ -212,7 +212,9 @@ export class SimClients {
   }
 
   #try(record: CommandRecord, tries: number): void {
-    const { id, entity, name, input, hasKey, mode, delayMs } = record;
+    const { id, entity, name, input, hasKey, delayMs } = record;
+    const isOtherMode = hasKey && delayMs === 0 && this.#random.chance(0.1);
+    const mode = isOtherMode ? (record.mode === "call" ? "send" : "call") : record.mode;
     const deadlineMs = this.#random.between(DEADLINE_MIN_MS, DEADLINE_MAX_MS);
     const request = ++this.#requests;
     const wallMs = this.#world.wallMs;

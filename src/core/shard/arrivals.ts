@@ -40,6 +40,7 @@ export class Arrivals {
     const slot = this.open(input.to, spec);
     if (slot.isPaused)
       return this.#refuse(input.request, slot, "entity_paused", "a poisoned command stands first; retry or drop it");
+    if (slot.isPurging) return this.#refuse(input.request, slot, "overloaded", "the entity is being purged", 1_000);
     if (slot.isFull) {
       const message = `${spec.policy.mailboxMax} commands wait for this entity already`;
       return this.#refuse(input.request, slot, "mailbox_full", message, 1_000);
@@ -179,23 +180,36 @@ export class Arrivals {
   }
 
   #send(input: CommandArrived, slot: EntitySlot): void {
-    const running = input.hasKey ? slot.find(input.id) : undefined;
-    if (running !== undefined) {
-      if (running.command.bodyHash !== input.bodyHash) return this.#reused(input.request, slot);
-      if (running.origin.kind === "inbox") return this.#accepted(input, this.#context.host.log.last);
-    }
     if (!input.hasKey) return this.#accept(input, slot);
+    if (this.#isUnderWay(input, slot)) return;
     this.#reads.get(resultKey(slot.prefix, input.id), (value) => {
       const result = this.#standing(value);
-      if (result === null) return this.#accept(input, slot);
+      if (result === null) {
+        if (!this.#isUnderWay(input, slot)) this.#accept(input, slot);
+        return;
+      }
       if (result.bodyHash !== input.bodyHash) return this.#reused(input.request, slot);
       this.#accepted(input, this.#context.host.log.last);
       this.#context.retire(slot);
     });
   }
 
+  /** The same command waits or runs already: answers the request if so. What is only called is not durable yet, so not accepted. */
+  #isUnderWay(input: CommandArrived, { address }: EntitySlot): boolean {
+    const slot = this.#context.slotOf(address);
+    const running = slot?.find(input.id);
+    if (slot === undefined || running === undefined) return false;
+    if (running.command.bodyHash !== input.bodyHash) this.#reused(input.request, slot);
+    else if (running.origin.kind === "inbox") this.#accepted(input, this.#context.host.log.last);
+    else this.#refuse(input.request, slot, "overloaded", "a call of the same key is under way", 1_000);
+    return true;
+  }
+
   #accept(input: CommandArrived, slot: EntitySlot): void {
     const { state, nowMs } = this.#context;
+    if (this.#context.slotOf(slot.address)?.isPurging === true) {
+      return this.#refuse(input.request, slot, "overloaded", "the entity is being purged", 1_000);
+    }
     if (state.inboxCount >= INBOX_MAX || state.outbox.size >= OUTBOX_MAX) {
       return this.#refuse(input.request, slot, "overloaded", "too many accepted commands wait in this shard", 1_000);
     }

@@ -77,6 +77,7 @@ export class Messages {
     if (received.size >= this.#context.host.limits.messageWindow) return false;
     const isKnown = this.#context.host.typeOf(to.type) !== null;
     const slot = this.#context.slotOf(to);
+    if (slot?.isPurging === true) return false;
     if (!isKnown || slot?.isFull === true) return this.#overflow(message, slot);
     received.add(number);
     const item = newItem(message.command, { kind: "message", sourceShard, number }, message.timer);

@@ -69,7 +69,7 @@ export class Reads {
         this.#context.retire(slot);
       });
     };
-    if (slot.status === "loading") slot.openers = [...slot.openers, whenOpen];
+    if (slot.status === "loading") slot.whenOpen(whenOpen);
     else whenOpen();
   }
 

@@ -22,8 +22,11 @@ import type { StoreReads } from "./store-reads.js";
 /** Keys that one entry of a purge removes. */
 const PURGE_PAGE = 500;
 const PURGE_PAGE_BYTES = 64 << 20;
-/** The cell goes last: until then the entity is still there, and the purge can be asked for again. */
-const PURGED_SPACES = [RESULT_SPACE, INBOX_SPACE, DEAD_LETTER_SPACE, TIMER_SPACE, EVENT_SPACE, CELL_SPACE];
+/**
+ * The cell goes first: a purge that a crash cut short leaves an untouched entity, and events beyond its version are part
+ * of nothing. What is left can be purged again.
+ */
+const PURGED_SPACES = [CELL_SPACE, INBOX_SPACE, TIMER_SPACE, EVENT_SPACE, DEAD_LETTER_SPACE, RESULT_SPACE];
 
 export class Repairs {
   readonly #context: ShardContext;
@@ -41,6 +44,9 @@ export class Repairs {
   endDeadLetter(input: AdminAsked & { readonly kind: "deadLetterEnded" }): void {
     const { request, of, commandId } = input;
     const slot = this.#context.slotOf(of);
+    if (slot?.isPurging === true) {
+      return this.#context.refuse(request, slot.position, "overloaded", "the entity is being purged", 1_000);
+    }
     if (slot?.isPaused === true && slot.mailbox[0]?.command.id === commandId) return this.#release(input, slot);
     const prefix = this.#context.state.prefixOf(of);
     const key = deadLetterKey(prefix, commandId);
@@ -75,12 +81,13 @@ export class Repairs {
   /** Removes everything of an entity. Runs between commands: what waits in the mailbox meets an untouched entity. */
   purge(input: AdminAsked & { readonly kind: "purgeAsked" }, spec: EntityType): void {
     const slot = this.#arrivals.open(input.of, spec);
+    if (slot.isPurging) return slot.whenOpen(() => this.purge(input, spec));
     slot.isPurging = true;
     const begin = (): void => {
-      if (slot.status === "running" || slot.status === "offered") slot.openers = [...slot.openers, begin];
+      if (slot.status === "running" || slot.status === "offered") slot.whenOpen(begin);
       else this.#purgeSpace(input, slot, 0);
     };
-    if (slot.status === "loading") slot.openers = [...slot.openers, begin];
+    if (slot.status === "loading") slot.whenOpen(begin);
     else begin();
   }
 

@@ -164,6 +164,11 @@ export class EntitySlot implements Runnable {
     this.overflowLast = Math.max(this.overflowLast, inboxNumber);
   }
 
+  /** Runs `then` when the entity is loaded and stands between two invocations, the next time. */
+  whenOpen(then: () => void): void {
+    this.openers = [...this.openers, then];
+  }
+
   takeReaders(): readonly (() => void)[] {
     const { readers } = this;
     this.readers = NONE;
