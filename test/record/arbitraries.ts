@@ -121,6 +121,7 @@ const anyBodyByKind: { readonly [Kind in EntryBody["kind"]]: fc.Arbitrary<Extrac
     timersCancelled: few(anyName),
     timersPast: few(record({ name: anyName, dueAtMs: anyNumber })),
     withdrawn: few(anyNumber),
+    withdrawnInbox: few(anyNumber),
   }),
   accepted: record({
     kind: fc.constant("accepted" as const),

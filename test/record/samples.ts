@@ -97,6 +97,7 @@ const EFFECTS: Extract<EntryBody, { readonly kind: "effects" }> = {
   timersCancelled: ["late"],
   timersPast: [{ name: "late", dueAtMs: AT_MS - 1 }],
   withdrawn: [5, 128],
+  withdrawnInbox: [7, 300],
 };
 
 const bodies: readonly EntryBody[] = [
@@ -111,6 +112,7 @@ const bodies: readonly EntryBody[] = [
     timersCancelled: [],
     timersPast: [],
     withdrawn: [],
+    withdrawnInbox: [],
   },
   {
     ...EFFECTS,
@@ -122,6 +124,7 @@ const bodies: readonly EntryBody[] = [
     timersCancelled: [],
     timersPast: [],
     withdrawn: [],
+    withdrawnInbox: [],
   },
   { kind: "accepted", entity: CART, command: ASKED, result: { ...RESULT, outcome: null }, place: { kind: "inbox", number: 10 } },
   { kind: "accepted", entity: CART, command: PLAIN, result: RESULT, place: { kind: "timer", timer: TIMER } },
