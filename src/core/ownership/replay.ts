@@ -3,9 +3,10 @@
  * read once for all shards whose turn it is. An absent position inside a closed range is data loss and refuses the shard;
  * it is never passed over (RULES.md 1, 2).
  */
+import { MalformedBytes } from "../bytes/byte-reader.js";
 import type { Entry } from "../log/entry.js";
 import type { LogId } from "../log/record.js";
-import type { RecordCodec } from "../log/record-codec.js";
+import type { DecodedRecord, RecordCodec } from "../log/record-codec.js";
 import type { DirectoryClient } from "./directory-client.js";
 import type { ClosedRange } from "./documents.js";
 
@@ -48,37 +49,38 @@ export function replay(
     const log = currentRange(first)?.log as LogId;
     // Shards that need this log later, but not now, would get their entries out of order: they read it in another round.
     const together = open.filter((one) => currentRange(one)?.log === log);
-    const from = Math.min(...together.map((one) => currentRange(one)?.from ?? Infinity));
-    const to = Math.max(...together.map((one) => currentRange(one)?.to ?? 0));
-    readOn(log, from, to, together);
+    readOn(log, 0, together);
   }
 
-  function readOn(log: LogId, position: number, to: number, together: readonly Progress[]): void {
-    if (position >= to) {
+  /** Reads what is still needed of a log at or behind a position; what only refused shards would need is not read. */
+  function readOn(log: LogId, position: number, together: readonly Progress[]): void {
+    const left = together.flatMap((one) => currentRange(one) ?? []).filter(({ to }) => to > position);
+    if (left.length === 0) {
       for (const one of together) one.next++;
       return step();
     }
-    client.readRecords(log, position, Math.min(READ_COUNT, to - position), READ_BYTES, (bodies) => {
+    const from = Math.max(position, Math.min(...left.map((range) => range.from)));
+    const to = Math.max(...left.map((range) => range.to));
+    client.readRecords(log, from, Math.min(READ_COUNT, to - from), READ_BYTES, (bodies) => {
       if (bodies.length === 0) {
-        lose(position, together, `records_missing: log ${log} has no record at position ${position}, which a closed range names`);
-        return readOn(
-          log,
-          position + 1,
-          to,
-          together.filter((one) => one.next < one.target.ranges.length),
-        );
+        lose(from, together, `records_missing: log ${log} has no record at position ${from}, which a closed range names`);
+        return readOn(log, from + 1, together);
       }
-      let at = position;
-      for (const body of bodies) {
-        records++;
-        bytes += body.length;
-        const record = codec.decode(body);
-        if (record.kind === "entries") apply(record.entries, at, together);
-        else lose(at, together, `records_missing: log ${log} has a ${record.kind} at position ${at}, inside a closed range`);
-        at++;
-      }
-      readOn(log, at, to, together);
+      let at = from;
+      for (const body of bodies) take(body, log, at++, together);
+      readOn(log, at, together);
     });
+  }
+
+  function take(body: Uint8Array, log: LogId, position: number, together: readonly Progress[]): void {
+    records++;
+    bytes += body.length;
+    const record = decoded(codec, body);
+    if (typeof record === "string") {
+      lose(position, together, `records_missing: log ${log} has no sound record at position ${position}: ${record}`);
+    } else if (record.kind === "entries") apply(record.entries, position, together);
+    else
+      lose(position, together, `records_missing: log ${log} has a ${record.kind} at position ${position}, inside a closed range`);
   }
 
   function apply(entries: readonly Entry[], position: number, together: readonly Progress[]): void {
@@ -98,6 +100,16 @@ export function replay(
       one.target.refuse(message);
       one.next = one.target.ranges.length;
     }
+  }
+}
+
+/** The record, or what is wrong with its bytes. */
+function decoded(codec: RecordCodec, body: Uint8Array): DecodedRecord | string {
+  try {
+    return codec.decode(body);
+  } catch (error) {
+    if (error instanceof MalformedBytes) return error.message;
+    throw error;
   }
 }
 
