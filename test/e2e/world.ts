@@ -17,6 +17,8 @@ export interface Reply {
 export interface WorldOptions {
   /** Lines of settings that come on top; `functions` are set here. */
   readonly settings?: string;
+  /** Further endpoints. */
+  readonly endpoints?: readonly string[];
   /** Where the data lies, if not in the world's own folder. */
   readonly dataPath?: string;
 }
@@ -29,6 +31,7 @@ export class World {
   readonly dataPath: string;
   readonly functionsUrl: string;
   readonly #settings: string;
+  readonly #endpoints: readonly string[];
   #functions: Child;
   #router: Child | null = null;
   #url = "";
@@ -39,6 +42,7 @@ export class World {
     this.#functions = functions;
     this.functionsUrl = functionsUrl;
     this.#settings = options.settings ?? "";
+    this.#endpoints = options.endpoints ?? [];
   }
 
   /** Functions run, no router does. */
@@ -51,7 +55,12 @@ export class World {
 
   static async started(options: WorldOptions = {}): Promise<World> {
     const world = await World.make(options);
-    await world.start();
+    try {
+      await world.start();
+    } catch (error) {
+      await world.end();
+      throw error;
+    }
     return world;
   }
 
@@ -80,6 +89,7 @@ export class World {
       "functions:",
       `  - { url: '${this.functionsUrl}/good' }`,
       `  - { url: '${this.functionsUrl}/odd', timeout: 300ms, batch: { entitiesMax: 1, commandsMax: 1 } }`,
+      ...this.#endpoints.map((url) => `  - { url: '${url}' }`),
       settings,
     ];
     await writeFile(path, lines.join("\n"));
@@ -160,11 +170,11 @@ export class World {
   }
 }
 
-/** Polls a condition; rejects after ten seconds. */
-export async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+/** Polls a condition; rejects when it has not come true in time. */
+export async function until(holds: () => Promise<boolean>, withinMs = 10_000): Promise<void> {
+  for (const deadline = Date.now() + withinMs; Date.now() < deadline; ) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  assert.fail("it has not come true within 10 s");
+  assert.fail(`it has not come true within ${withinMs} ms`);
 }
