@@ -84,7 +84,7 @@ test("spoiled documents are other documents or refused by the two errors, never 
         assert.ok(error instanceof MalformedBytes || error instanceof NewerFormat, String(error));
       }
     }),
-    { numRuns: 3_000 },
+    { numRuns: 1_500 },
   );
 });
 

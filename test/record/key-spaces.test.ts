@@ -282,7 +282,7 @@ test("spoiled keys and values are others or MalformedBytes, never another error"
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { MalformedBytes } from "../../src/core/bytes/byte-reader.js";
+import { ByteReader, MalformedBytes } from "../../src/core/bytes/byte-reader.js";
 import { ByteWriter } from "../../src/core/bytes/byte-writer.js";
+import { decodeCommand } from "../../src/core/entity/command-codec.js";
 import type { Entry } from "../../src/core/log/entry.js";
+import { decodeCell } from "../../src/core/store/key-spaces/cell.js";
 import { RECORD_FORMAT_VERSION, recordCodec } from "../../src/protocol/record/record-codec.js";
 import { anyClusterId, anyEntry, anyEntryOf, anyText, ENTRY_KINDS, spoiled } from "./arbitraries.js";
 
@@ -99,7 +101,7 @@ test("spoiled records are other records or MalformedBytes, never another error",
         }
       }
     }),
-    { numRuns: 3_000 },
+    { numRuns: 1_500 },
   );
 });
 
@@ -112,6 +114,21 @@ test("a record that is cut off anywhere but between entries is refused; so are b
     assert.throws(() => codec.decode(whole.subarray(0, length)), MalformedBytes, `${length}`);
   }
   assert.throws(() => codec.decode(Uint8Array.from([...codec.encodeSeal("x", NONCE), 0])), MalformedBytes);
+});
+
+test("kinds and flags that version 1 does not have are damage", () => {
+  const [entry] = fc.sample(anyEntryOf("deadLetter"), { numRuns: 1, seed: 3 });
+  assert.ok(entry?.body.kind === "deadLetter");
+  const body = { ...entry.body, entity: { type: "a/b", id: "1" }, commandId: "", retried: null };
+  const whole = recordOf([{ shard: 0, epoch: 0, sequence: 0, atMs: 0, body }]);
+  const spoil = (at: number, byte: number): Uint8Array => whole.map((old, index) => (index === at ? byte : old));
+  assert.equal(codec.decode(whole).kind, "entries");
+  assert.throws(() => codec.decode(spoil(whole.length - 1, 2)), /a flag of 2/);
+  assert.throws(() => codec.decode(spoil(39, ENTRY_KINDS.length)), /unknown kind 7/);
+  assert.throws(() => codec.decode(spoil(6, 2)), /unknown kind 2/);
+  const command = new ByteReader(Uint8Array.of(32, 0, 0, 0, 0, 0, 0));
+  assert.throws(() => decodeCommand(command), /unknown flags 32/);
+  assert.throws(() => decodeCell(Uint8Array.of(4, 0, 0, 0, 0)), /unknown flags 4/);
 });
 
 test("any bytes are refused", () => {

@@ -29,6 +29,13 @@ export class ByteReader {
     return this.#bytes[this.#at++] as number;
   }
 
+  /** A byte that is 0 or 1. */
+  flag(): boolean {
+    const byte = this.u8();
+    if (byte > 1) throw new MalformedBytes(`a flag of ${byte}`);
+    return byte === 1;
+  }
+
   u32(): number {
     this.#need(4);
     const bytes = this.#bytes;

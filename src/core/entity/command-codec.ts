@@ -13,6 +13,7 @@ const HAS_DEADLINE = 2;
 const HAS_CALLER = 4;
 const HAS_ANSWER = 8;
 const HAS_REPLY_TO = 16;
+const ALL_FLAGS = 31;
 
 export function encodeCommand(writer: ByteWriter, command: Command): void {
   const hasDeadline = command.deadlineMs !== Infinity;
@@ -37,6 +38,7 @@ export function encodeCommand(writer: ByteWriter, command: Command): void {
 
 export function decodeCommand(reader: ByteReader): Command {
   const flags = reader.u8();
+  if (flags > ALL_FLAGS) throw new MalformedBytes(`a command with unknown flags ${flags}`);
   return {
     id: reader.text(),
     name: reader.text(),

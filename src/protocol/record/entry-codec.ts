@@ -111,7 +111,7 @@ function decodeBody(kind: EntryBody["kind"], reader: ByteReader): EntryBody {
         kind,
         entity: decodeAddress(reader),
         commandId: reader.text(),
-        retried: reader.u8() === 0 ? null : { inboxNumber: reader.varint(), command: decodeCommand(reader) },
+        retried: reader.flag() ? { inboxNumber: reader.varint(), command: decodeCommand(reader) } : null,
       } satisfies DeadLetterBody;
     case "purged":
       return {
@@ -214,6 +214,7 @@ function decodeConsumed(reader: ByteReader): Consumed {
   const origin = decodeOrigin(reader);
   const metadata = decodeMetadata(reader);
   const flags = reader.u8();
+  if (flags > (HAS_RESULT | HAS_DEAD_LETTER)) throw new MalformedBytes(`a consumed command with unknown flags ${flags}`);
   return {
     commandId,
     name,
@@ -265,8 +266,9 @@ function decodeAccepted(reader: ByteReader): AcceptedBody {
   const entity = decodeAddress(reader);
   const command = decodeCommand(reader);
   const result = readResult(reader);
-  const place: AcceptedBody["place"] =
-    reader.u8() === 0 ? { kind: "inbox", number: reader.varint() } : { kind: "timer", timer: readTimer(reader) };
+  const place: AcceptedBody["place"] = reader.flag()
+    ? { kind: "timer", timer: readTimer(reader) }
+    : { kind: "inbox", number: reader.varint() };
   return { kind: "accepted", entity, command, result, place };
 }
 
@@ -282,7 +284,7 @@ function decodeDue(reader: ByteReader): DueBody {
   const owner = decodeAddress(reader);
   const name = reader.text();
   const dueAtMs = reader.varint();
-  return { kind: "due", owner, name, dueAtMs, born: reader.u8() === 0 ? null : decodeMessage(reader) };
+  return { kind: "due", owner, name, dueAtMs, born: reader.flag() ? decodeMessage(reader) : null };
 }
 
 function encodeList<Item>(writer: ByteWriter, items: readonly Item[], encode: (item: Item) => void): void {

@@ -5,7 +5,7 @@
  * A *partial* cell knows the version but not the folded state, which an older cell holds: replay of an event-sourced
  * entity writes it, because events are in the log and folded states are not. `mergeCells` joins the two.
  */
-import { ByteReader } from "../../bytes/byte-reader.js";
+import { ByteReader, MalformedBytes } from "../../bytes/byte-reader.js";
 import { ByteWriter } from "../../bytes/byte-writer.js";
 import type { Payload } from "../../entity/command.js";
 import { CELL_SPACE, type EntityPrefix, entityKeyView } from "./key-space.js";
@@ -51,6 +51,7 @@ export function encodeCell(cell: Cell): Uint8Array {
 export function decodeCell(value: Uint8Array): Cell {
   const reader = new ByteReader(value);
   const flags = reader.u8();
+  if (flags > (HAS_STATE | IS_PARTIAL)) throw new MalformedBytes(`a cell with unknown flags ${flags}`);
   const version = reader.varint();
   const stateVersion = reader.varint();
   const expiresAtMs = reader.varint();

@@ -39,6 +39,6 @@ export function readResult(reader: ByteReader): StoredResult {
   const bodyHash = reader.text();
   const version = reader.varint();
   const expiresAtMs = reader.varint();
-  const outcome = reader.u8() === 0 ? null : decodeOutcome(reader);
+  const outcome = reader.flag() ? decodeOutcome(reader) : null;
   return { bodyHash, version, expiresAtMs, outcome };
 }
