@@ -68,7 +68,7 @@ export class RouterCore {
   #open: OpenShards | null = null;
   #closing: Closing | null = null;
   #orphans: OrphanSweep | null = null;
-  readonly #heldBytes = { uncommitted: 0, cache: 0 };
+  readonly #heldBytes = { uncommitted: 0, cache: 0, responses: 0, state: 0 };
 
   constructor(settings: CoreSettings, tools: CoreTools) {
     this.#settings = settings;
@@ -284,6 +284,7 @@ export class RouterCore {
       log.flush(this.#tickMs, this.#effects);
       this.#hold("uncommitted", log.uncommittedBytes);
       this.#hold("cache", this.#cache.bytes);
+      this.#hold("responses", this.#gate.bytes);
       this.#isOver();
     }
     for (const shard of shards) shard.takeStoreEffects(this.#effects);
@@ -292,11 +293,15 @@ export class RouterCore {
   #expire(shards: readonly Shard[]): void {
     this.#expiredAtMs = this.#tickMs;
     for (const shard of shards) shard.expire();
+    this.#hold(
+      "state",
+      shards.reduce((sum, shard) => sum + shard.slotBytes, 0),
+    );
     this.#budget.passed(this.#tickMs);
   }
 
   /** Brings the one budget up to date with what log and stores hold. */
-  #hold(account: "uncommitted" | "cache", bytes: number): void {
+  #hold(account: "uncommitted" | "cache" | "responses" | "state", bytes: number): void {
     const change = bytes - this.#heldBytes[account];
     if (change > 0) this.#budget.take(account, change);
     else if (change < 0) this.#budget.give(account, -change);

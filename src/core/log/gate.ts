@@ -8,10 +8,16 @@ export class Gate {
   readonly #heldByPosition = new Map<number, Effect[]>();
   #durable = 0;
   #held = 0;
+  #bytes = 0;
 
   /** Outputs that wait. */
   get held(): number {
     return this.#held;
+  }
+
+  /** What the waiting outputs carry. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Lets the output through at once when its position is durable, or keeps it until `release`. */
@@ -21,6 +27,7 @@ export class Gate {
       return;
     }
     this.#held++;
+    this.#bytes += bytesOf(output);
     const held = this.#heldByPosition.get(position);
     if (held === undefined) this.#heldByPosition.set(position, [output]);
     else held.push(output);
@@ -33,8 +40,30 @@ export class Gate {
       if (held === undefined) continue;
       this.#heldByPosition.delete(position);
       this.#held -= held.length;
-      for (const output of held) effects.push(output);
+      for (const output of held) {
+        this.#bytes -= bytesOf(output);
+        effects.push(output);
+      }
     }
     if (durable > this.#durable) this.#durable = durable;
+  }
+}
+
+/** What an output weighs beside its payload. */
+const OUTPUT_OVERHEAD_BYTES = 150;
+
+function bytesOf(output: Effect): number {
+  if (output.kind === "feed") return output.events.reduce((sum, event) => sum + event.data.length, OUTPUT_OVERHEAD_BYTES);
+  if (output.kind !== "answer") return OUTPUT_OVERHEAD_BYTES;
+  const { answer } = output;
+  switch (answer.kind) {
+    case "outcome":
+      return OUTPUT_OVERHEAD_BYTES + (answer.outcome.kind === "replied" ? answer.outcome.reply.length : 0);
+    case "state":
+      return OUTPUT_OVERHEAD_BYTES + (answer.state?.length ?? 0);
+    case "events":
+      return answer.events.reduce((sum, event) => sum + event.data.length, OUTPUT_OVERHEAD_BYTES);
+    default:
+      return OUTPUT_OVERHEAD_BYTES;
   }
 }

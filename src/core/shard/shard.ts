@@ -49,6 +49,9 @@ export interface ShardQueues {
   readonly reads: number;
 }
 
+/** About what a slot's objects weigh. */
+const SLOT_OVERHEAD_BYTES = 600;
+
 export class Shard {
   readonly state: ShardState;
   readonly #context: ShardContext;
@@ -263,6 +266,16 @@ export class Shard {
       if (slot.status === "idle") this.#invocations.goOn(slot);
     }
     this.#isWaitedFor = this.callsWaiting > 0 || !this.#waiters.isEmpty;
+  }
+
+  /** States and unfolded events that slots hold, beside what the store counts. */
+  get slotBytes(): number {
+    let bytes = 0;
+    for (const { state, unfolded } of this.#context.slotByKey.values()) {
+      bytes += SLOT_OVERHEAD_BYTES + (state?.length ?? 0);
+      for (const { data } of unfolded) bytes += data.length;
+    }
+    return bytes;
   }
 
   endFeeds(): void {
