@@ -89,6 +89,7 @@ export type ProblemCode =
   | "command_not_found"
   | "dead_letter_not_found"
   | "idempotency_key_reused"
+  | "idempotency_store_full"
   | "mailbox_full"
   | "overloaded"
   | "storage_slow"

@@ -33,6 +33,8 @@ export function coreSettings(
       delayMaxMs: 366 * 86_400_000,
       payloadBytesMax: 1 << 20,
       sendsPerInvocationMax: 1_000,
+      // About 200 bytes each on disk: four gigabytes.
+      resultsMax: 20_000_000,
       messageWindow: 1_024,
     },
     store: DEFAULT_STORE_LIMITS,

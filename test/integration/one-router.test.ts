@@ -49,6 +49,16 @@ describe("one router", () => {
     await router.stop();
   });
 
+  it("takes no new keys when it keeps as many outcomes as it may, and forgets none of them", async () => {
+    const router = await startTestRouter(undefined, { resultsMax: 2 });
+    for (const key of ["k1", "k2"]) await router.call("demo/counter", "a", "add", '{"by":1}', key);
+    const refused = await router.call("demo/counter", "a", "add", '{"by":1}', "k3");
+    assert.equal(refused.kind === "problem" && refused.code, "idempotency_store_full");
+    assert.deepEqual(await router.call("demo/counter", "a", "add", '{"by":1}', "k1"), { kind: "replied", text: '{"count":1}' });
+    assert.deepEqual(await router.call("demo/counter", "a", "add", '{"by":1}'), { kind: "replied", text: '{"count":3}' });
+    await router.stop();
+  });
+
   it("delivers a message to another entity, and its answer back, once", async () => {
     const router = await startTestRouter();
     for (let index = 0; index < 20; index++) await router.call("demo/sender", `s${index}`, "ask", `{"to":"t${index}"}`);

@@ -3,6 +3,7 @@ import { crc32 } from "node:zlib";
 import type { Answer } from "../../src/core/effect.js";
 import { DEFAULT_POLICY, type EntityType } from "../../src/core/entity/entity-type.js";
 import type { ActiveDeployment, CommandArrived } from "../../src/core/input.js";
+import type { ShardLimits } from "../../src/core/shard/shard-host.js";
 import { MemoryDirectory } from "../../src/directory-memory/memory-directory.js";
 import { InProcessInvoker } from "../../src/invoker/in-process/in-process-invoker.js";
 import { MemoryJournal } from "../../src/journal-memory/memory-journal.js";
@@ -26,12 +27,12 @@ interface Storage {
   readonly snapshots: MemorySnapshots;
 }
 
-export async function startTestRouter(storage: Storage = freshStorage()): Promise<TestRouter> {
+export async function startTestRouter(storage: Storage = freshStorage(), limits: Partial<ShardLimits> = {}): Promise<TestRouter> {
   const invoker = new InProcessInvoker(demoFunction, systemClock);
   const quiet = { info: () => undefined, warn: () => undefined, error: (fields: object) => console.error(fields) };
   const settings = coreSettings({ cluster: "test", shards: 3, memory: { cacheBytes: 16 << 20, totalBytes: 64 << 20 } }, 1 << 20);
   const runner = new CoreRunner({
-    settings: { ...settings, shard: { ...settings.shard, retryMinMs: 1, retryMaxMs: 10 } },
+    settings: { ...settings, shard: { ...settings.shard, retryMinMs: 1, retryMaxMs: 10, ...limits } },
     tools: { documentCodec, recordCodec, checksum: (bytes, seed) => crc32(bytes, seed) },
     ports: {
       ...storage,

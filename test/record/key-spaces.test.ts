@@ -232,10 +232,12 @@ describe("values survive their codec", () => {
   test("bookkeeping", () => {
     const numbers = fc.uniqueArray(fc.tuple(anyNumber, anyNumber), { selector: ([key]) => key, maxLength: 4 });
     const marks = fc.record({ low: anyNumber, above: fc.array(anyNumber, { maxLength: 4 }) }, { noNullPrototype: true });
+    const results = fc.array(fc.tuple(anyNumber, anyNumber), { maxLength: 4 });
     const marksBySource = fc.uniqueArray(fc.tuple(anyNumber, marks), { selector: ([key]) => key, maxLength: 4 });
     fc.assert(
-      fc.property(anyNumber, anyNumber, anyNumber, numbers, marksBySource, (sequence, timeMs, nextInboxNumber, next, above) => {
-        const value = { sequence, timeMs, nextInboxNumber, nextNumberByTarget: new Map(next), marksBySource: new Map(above) };
+      fc.property(anyNumber, anyNumber, numbers, marksBySource, results, (sequence, timeMs, next, above, resultsByExpiry) => {
+        const maps = { nextNumberByTarget: new Map(next), marksBySource: new Map(above) };
+        const value = { sequence, timeMs, nextInboxNumber: sequence, ...maps, resultsByExpiry };
         assert.deepEqual(decodeBookkeeping(encodeBookkeeping(value)), value);
       }),
     );
@@ -293,4 +295,5 @@ const BOOKS = {
   nextInboxNumber: 7,
   nextNumberByTarget: new Map([[1, 2]]),
   marksBySource: new Map([[1, { low: 3, above: [5, 6] }]]),
+  resultsByExpiry: [[3_600_000, 2] as const],
 };

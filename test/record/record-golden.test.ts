@@ -127,6 +127,7 @@ const BOOKS = {
     [200, 70_002],
   ]),
   marksBySource: new Map([[3, { low: 300, above: [302, 310] }]]),
+  resultsByExpiry: [[3_600_000, 2] as const],
 };
 
 interface Stored {

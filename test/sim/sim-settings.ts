@@ -37,6 +37,7 @@ export function drawSettings(random: Random): SharedSettings {
       sendsPerInvocationMax: 1_000,
       timerWindowMax: random.pick([4, 4_096]),
       messageWindow: random.pick([3, 8, 64]),
+      resultsMax: 1_000_000,
     },
     store: {
       compactionReadBytes: random.pick([4_096, 65_536]),

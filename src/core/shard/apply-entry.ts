@@ -3,7 +3,7 @@
  * same result. It reads nothing that is not in memory: replay opens a shard without reading its entities.
  */
 import type { Message, Payload } from "../entity/command.js";
-import type { Consumed, DeadLetterBody, EffectsBody, Entry, Timer } from "../log/entry.js";
+import type { Consumed, DeadLetterBody, EffectsBody, Entry, StoredResult, Timer } from "../log/entry.js";
 import { type Cell, cellKey, decodeCell, encodeCell } from "../store/key-spaces/cell.js";
 import { deadLetterKey, encodeDeadLetter } from "../store/key-spaces/dead-letter.js";
 import { encodeEvent, eventKey } from "../store/key-spaces/event.js";
@@ -32,7 +32,7 @@ export function applyEntry(state: ShardState, entry: Entry, fold: Fold): void {
       return applyEffects(state, body, entry.atMs, fold);
     case "accepted": {
       const prefix = state.prefixOf(body.entity);
-      state.store.put(resultKey(prefix, body.command.id), encodeResult(body.result), body.result.expiresAtMs);
+      putResult(state, prefix, body.command.id, body.result);
       if (body.place.kind === "inbox") putInbox(state, prefix, body.place.number, encodeInboxCommand(body.command));
       else setTimer(state, body.place.timer);
       return;
@@ -138,7 +138,7 @@ function consume(state: ShardState, prefix: EntityPrefix, consumed: Consumed): v
     state.store.remove(inboxKey(prefix, origin.number));
     state.inboxCount--;
   }
-  if (result !== null) state.store.put(resultKey(prefix, consumed.commandId), encodeResult(result), result.expiresAtMs);
+  if (result !== null) putResult(state, prefix, consumed.commandId, result);
   if (deadLetter !== null) state.store.put(deadLetterKey(prefix, consumed.commandId), encodeDeadLetter(deadLetter), 0);
 }
 
@@ -173,4 +173,9 @@ function endDeadLetter(state: ShardState, body: DeadLetterBody): void {
   const prefix = state.prefixOf(body.entity);
   state.store.remove(deadLetterKey(prefix, body.commandId));
   if (body.retried !== null) putInbox(state, prefix, body.retried.inboxNumber, encodeInboxCommand(body.retried.command));
+}
+
+function putResult(state: ShardState, prefix: EntityPrefix, commandId: string, result: StoredResult): void {
+  state.store.put(resultKey(prefix, commandId), encodeResult(result), result.expiresAtMs);
+  state.results.add(result.expiresAtMs);
 }

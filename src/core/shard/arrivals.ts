@@ -19,6 +19,7 @@ import type { ShardContext } from "./shard-context.js";
 import { EntitySlot, type Item, newItem, runAll } from "./slot.js";
 import type { StoreReads } from "./store-reads.js";
 
+const RESULTS_RETRY_MS = 60_000;
 const FOLD_PAGE = 1_000;
 const FOLD_PAGE_BYTES = 8 << 20;
 
@@ -56,10 +57,13 @@ export class Arrivals {
     this.#reads.get(resultKey(slot.prefix, input.id), (value) => {
       item.isChecked = true;
       const result = this.#standing(value);
-      if (result !== null && slot.mailbox.includes(item)) {
+      if (slot.mailbox.includes(item) && (result !== null || this.#isResultStoreFull)) {
         slot.mailbox.splice(slot.mailbox.indexOf(item), 1);
         this.#context.releaseItem(item);
-        for (const request of item.waiters) this.#duplicate(request, input, slot, result);
+        for (const request of item.waiters) {
+          if (result !== null) this.#duplicate(request, input, slot, result);
+          else this.#refuseResult(request, slot);
+        }
       }
       this.goOn(slot);
     });
@@ -205,6 +209,16 @@ export class Arrivals {
     return true;
   }
 
+  /** No room for one more outcome. What is kept is never forgotten early: a forgotten command would run twice. */
+  get #isResultStoreFull(): boolean {
+    return this.#context.state.results.at(this.#context.nowMs) >= this.#context.host.limits.resultsMax;
+  }
+
+  #refuseResult(request: number, slot: EntitySlot): void {
+    const message = "this shard keeps as many outcomes as it may; the oldest expire within the hour";
+    this.#refuse(request, slot, "idempotency_store_full", message, RESULTS_RETRY_MS);
+  }
+
   #accept(input: CommandArrived, slot: EntitySlot): void {
     const { state, nowMs } = this.#context;
     if (this.#context.slotOf(slot.address)?.isPurging === true) {
@@ -213,6 +227,7 @@ export class Arrivals {
     if (state.inboxCount >= INBOX_MAX || state.outbox.size >= OUTBOX_MAX) {
       return this.#refuse(input.request, slot, "overloaded", "too many accepted commands wait in this shard", 1_000);
     }
+    if (this.#isResultStoreFull) return this.#refuseResult(input.request, slot);
     const isDelayed = input.delayMs > 0;
     const dueAtMs = Math.ceil(nowMs + input.delayMs);
     const accepted: Command = { ...commandOf(input, slot.spec), deadlineMs: Infinity };

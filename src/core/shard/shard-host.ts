@@ -21,6 +21,8 @@ export interface ShardLimits {
   readonly delayMaxMs: number;
   readonly payloadBytesMax: number;
   readonly sendsPerInvocationMax: number;
+  /** Idempotency results that a shard keeps at most; above it new keyed commands are refused, never old results forgotten. */
+  readonly resultsMax: number;
   /** Messages of one source shard that are received and not consumed (RULES.md 9e). */
   readonly messageWindow: number;
   /** Timers of one shard that are held in memory, those due next; 4,096 unless told otherwise. */

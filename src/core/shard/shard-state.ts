@@ -9,6 +9,7 @@ import { type EntityPrefix, entityPrefix } from "../store/key-spaces/key-space.j
 import type { ShardStore } from "../store/shard-store.js";
 import { Marks } from "./marks.js";
 import { Outbox } from "./outbox.js";
+import { ResultCount } from "./result-count.js";
 import { TimerWindow } from "./timer-window.js";
 
 export class ShardState {
@@ -18,6 +19,7 @@ export class ShardState {
   readonly timers: TimerWindow;
   readonly marksBySource = new Map<number, Marks>();
   readonly nextNumberByTarget = new Map<number, number>();
+  readonly results = new ResultCount();
   /** Sequence of the last entry applied. */
   sequence = 0;
   /** The shard's time: it never runs backwards (RULES.md 15e). */
@@ -89,6 +91,7 @@ export class ShardState {
       nextInboxNumber: this.nextInboxNumber,
       nextNumberByTarget: this.nextNumberByTarget,
       marksBySource,
+      resultsByExpiry: this.results.entries,
     };
     this.store.put(BOOKKEEPING_KEY, encodeBookkeeping(value), 0);
   }
@@ -99,6 +102,7 @@ export class ShardState {
     this.sequence = value.sequence;
     this.timeMs = value.timeMs;
     this.nextInboxNumber = value.nextInboxNumber;
+    for (const [expiresAtMs, count] of value.resultsByExpiry) this.results.add(expiresAtMs, count);
     for (const [target, next] of value.nextNumberByTarget) this.nextNumberByTarget.set(target, next);
     for (const [source, marks] of value.marksBySource) this.marksBySource.set(source, new Marks(marks.low, marks.above));
   }

@@ -129,6 +129,7 @@ describe("a refusal or failure", () => {
     command_not_found: 404,
     dead_letter_not_found: 404,
     idempotency_key_reused: 422,
+    idempotency_store_full: 429,
     mailbox_full: 429,
     overloaded: 503,
     storage_slow: 503,

@@ -16,6 +16,8 @@ export interface Bookkeeping {
   readonly nextInboxNumber: number;
   readonly nextNumberByTarget: ReadonlyMap<number, number>;
   readonly marksBySource: ReadonlyMap<number, { readonly low: number; readonly above: readonly number[] }>;
+  /** How many idempotency results expire at or before a moment, for each hour that has any. */
+  readonly resultsByExpiry: readonly (readonly [expiresAtMs: number, count: number])[];
 }
 
 export const BOOKKEEPING_KEY = new Uint8Array([BOOKKEEPING_SPACE]);
@@ -39,6 +41,11 @@ export function encodeBookkeeping(value: Bookkeeping): Uint8Array {
     scratch.varint(marks.above.length);
     for (const number of marks.above) scratch.varint(number);
   }
+  scratch.varint(value.resultsByExpiry.length);
+  for (const [expiresAtMs, results] of value.resultsByExpiry) {
+    scratch.varint(expiresAtMs);
+    scratch.varint(results);
+  }
   return scratch.view();
 }
 
@@ -56,7 +63,9 @@ export function decodeBookkeeping(bytes: Uint8Array): Bookkeeping {
     const above = Array.from({ length: count(reader) }, () => reader.varint());
     marksBySource.set(source, { low, above });
   }
-  return { sequence, timeMs, nextInboxNumber, nextNumberByTarget, marksBySource };
+  const resultsByExpiry: [number, number][] = [];
+  for (let left = count(reader); left > 0; left--) resultsByExpiry.push([reader.varint(), reader.varint()]);
+  return { sequence, timeMs, nextInboxNumber, nextNumberByTarget, marksBySource, resultsByExpiry };
 }
 
 function count(reader: ByteReader): number {
