@@ -19,6 +19,7 @@ import type { LogWriter } from "./log/log-writer.js";
 import { Closing } from "./ownership/closing.js";
 import { Custody } from "./ownership/custody.js";
 import { DirectoryClient } from "./ownership/directory-client.js";
+import { NewerFormat } from "./ownership/documents.js";
 import { IncarnationIds } from "./ownership/incarnation-ids.js";
 import { type Opened, openShards } from "./ownership/opening.js";
 import { OrphanSweep } from "./ownership/orphan-sweep.js";
@@ -107,7 +108,8 @@ export class RouterCore {
       }
       if (!this.#isOver()) this.#turn();
     } catch (error) {
-      this.#end({ kind: "broken", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      if (error instanceof NewerFormat) this.#refuse("format_newer", `a newer Holdfast wrote here: ${error.message}`);
+      else this.#end({ kind: "broken", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     }
     for (const effect of this.#effects) effects.push(effect);
     this.#effects.length = 0;

@@ -1,0 +1,183 @@
+/** A whole core over plain storage, with functions that write a state for every command. Time passes only when a test says so. */
+import assert from "node:assert/strict";
+import type { CoreSettings } from "../../src/core/core-settings.js";
+import type { Answer, Effect, EndReason } from "../../src/core/effect.js";
+import { DEFAULT_POLICY, type EntityType } from "../../src/core/entity/entity-type.js";
+import type { CommandArrived, Input } from "../../src/core/input.js";
+import { RouterCore } from "../../src/core/router-core.js";
+import { crc32 } from "../../src/core/store/crc32.js";
+import { DEFAULT_STORE_LIMITS } from "../../src/core/store/store-options.js";
+import { documentCodec } from "../../src/protocol/record/document-codec.js";
+import { recordCodec } from "../../src/protocol/record/record-codec.js";
+import { CLUSTER_ID, Storage } from "./storage.js";
+
+export const CART = "shop/cart";
+const STEPS_MAX = 2_000;
+
+const cart: EntityType = {
+  name: CART,
+  kind: "value",
+  stateVersion: 1,
+  commands: new Map([["put", { name: "put", exposure: "public", inputSchema: null, replySchema: null }]]),
+  queries: new Map(),
+  replies: new Set(),
+  events: new Map(),
+  policy: DEFAULT_POLICY,
+};
+const limits = {
+  inFlightMax: 4,
+  entitiesMax: 8,
+  commandsMax: 8,
+  bytesMax: 1 << 20,
+  timeoutMs: 1_000,
+  prefer: "latency",
+} as const;
+
+function settingsOf(incarnation: string, changed: Partial<CoreSettings>): CoreSettings {
+  return {
+    incarnation,
+    clusterName: "shop",
+    shards: 2,
+    freshClusterId: CLUSTER_ID,
+    nonceSeed: Uint8Array.from({ length: 8 }, (_, at) => incarnation.charCodeAt(at) || at),
+    placements: [{ type: CART, colocation: { kind: "entity" } }],
+    log: {
+      appendsInFlightMax: 4,
+      recordBytesTarget: 4_000,
+      recordBytesMax: 100_000,
+      retryMinMs: 10,
+      retryMaxMs: 100,
+      standstillMaxMs: 60_000,
+    },
+    shard: {
+      attemptsOfCallMax: 3,
+      attemptsOfMessageMax: 3,
+      retryMinMs: 10,
+      retryMaxMs: 100,
+      ownResultRetentionMs: 600_000,
+      foldEventsMax: 100,
+      delayMaxMs: 1_000_000,
+      payloadBytesMax: 10_000,
+      sendsPerInvocationMax: 10,
+      messageWindow: 8,
+    },
+    store: { ...DEFAULT_STORE_LIMITS, deletionGraceMs: 100 },
+    upkeep: { tailBytesTarget: 1 << 20, tailRecordsTarget: 1_000, tailAgeMaxMs: 10_000, dirtyBytesMax: 1 << 20, flushesMax: 2 },
+    orphans: { sweepEveryMs: 1_000_000 },
+    admission: { tailBytesMax: 8 << 20, tailRecordsMax: 20_000, durableLagMaxMs: 50_000 },
+    memory: { totalBytes: 32 << 20, reserveBytes: 4 << 20, cacheBytes: 1 << 20 },
+    ...changed,
+  };
+}
+
+export class CoreBench {
+  readonly storage: Storage;
+  readonly core: RouterCore;
+  readonly answers = new Map<number, Answer>();
+  /** Why it ended. */
+  ended: EndReason | null = null;
+  nowMs = 0;
+  #inputs: Input[] = [];
+  #requests = 0;
+
+  constructor(incarnation: string, storage: Storage = new Storage(), changed: Partial<CoreSettings> = {}) {
+    this.storage = storage;
+    this.core = new RouterCore(settingsOf(incarnation, changed), { documentCodec, recordCodec, checksum: crc32 });
+    this.give({ kind: "deploymentsChanged", deployments: [{ id: "d-1", types: [cart], limits }], placements: [] });
+  }
+
+  static started(incarnation: string, storage?: Storage, changed?: Partial<CoreSettings>): CoreBench {
+    const bench = new CoreBench(incarnation, storage, changed);
+    bench.run();
+    assert.equal(bench.core.phase, "open", JSON.stringify(bench.ended));
+    return bench;
+  }
+
+  give(...inputs: Input[]): void {
+    this.#inputs.push(...inputs);
+  }
+
+  /** Lets everything happen that can within so many milliseconds. */
+  run(ms = 0): void {
+    const untilMs = this.nowMs + ms;
+    for (let step = 0; step < STEPS_MAX; step++) {
+      const inputs = this.#inputs;
+      this.#inputs = [];
+      const effects: Effect[] = [];
+      this.core.step({ wallMs: this.nowMs + 1_000_000, monotonicMs: this.nowMs }, inputs, effects);
+      for (const effect of effects) this.#perform(effect);
+      if (this.#inputs.length > 0) continue;
+      const wakeAtMs = this.core.wakeAtMs();
+      if (wakeAtMs > untilMs) {
+        this.nowMs = untilMs;
+        return;
+      }
+      this.nowMs = Math.max(this.nowMs, wakeAtMs);
+    }
+    throw new Error("it does not come to rest");
+  }
+
+  /** Sends a command and gives its request number. */
+  put(id: string): number {
+    const request = ++this.#requests;
+    const command: CommandArrived = {
+      kind: "commandArrived",
+      request,
+      to: { type: CART, id },
+      name: "put",
+      input: new Uint8Array(100),
+      id: `${this.nowMs}-${request}-${id}`,
+      hasKey: true,
+      bodyHash: "b",
+      acceptedAtMs: this.nowMs + 1_000_000,
+      deadlineMs: this.nowMs + 1_030_000,
+      metadata: [],
+      mode: "call",
+      delayMs: 0,
+      isAdmin: false,
+    };
+    this.give(command);
+    return request;
+  }
+
+  versionOf(id: string): number | undefined {
+    const request = ++this.#requests;
+    this.give({ kind: "stateAsked", request, of: { type: CART, id }, isAdmin: true });
+    this.run();
+    const answer = this.answers.get(request);
+    return answer?.kind === "state" ? answer.version : undefined;
+  }
+
+  stop(): void {
+    this.give({ kind: "stopAsked" });
+    this.run(5_000);
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case "answer":
+        this.answers.set(effect.request, effect.answer);
+        return;
+      case "invoke":
+        for (const { n, commands } of effect.request.entities) {
+          const outcomes = commands.map((command) => ({
+            n: command.n,
+            kind: "done" as const,
+            reply: new Uint8Array(0),
+            events: [],
+            effects: [],
+          }));
+          this.give({ kind: "entityFinished", attempt: effect.attempt, result: { n, state: new Uint8Array(50), outcomes } });
+        }
+        this.give({ kind: "invocationEnded", attempt: effect.attempt, end: { kind: "complete" } });
+        return;
+      case "ended":
+        this.ended = effect.reason;
+        return;
+      default: {
+        const input = this.storage.perform(effect);
+        if (input !== null) this.give(input);
+      }
+    }
+  }
+}
