@@ -38,6 +38,8 @@ export class Requests {
 
   command(input: CommandArrived): void {
     const { types, admission } = this.#parts;
+    // First: while the router starts it cannot know which types there will be.
+    if (this.#openFor(input.request) === null) return;
     const served = types.get(input.to.type);
     if (served === null) return this.problem(input.request, "unknown_type", types.unknownType(input.to.type));
     const { type } = served;
@@ -91,10 +93,13 @@ export class Requests {
 
   #deadLetters(input: AdminAsked & { readonly kind: "deadLettersAsked" }): void {
     const { request, of, limit } = input;
-    const opened = this.#parts.open();
-    const first = this.#shardFor(of ?? { type: "", id: "" }, request);
-    if (opened === null || first === null) return;
-    const asked = of === null ? opened.shards.filter((shard) => shard.refusal === null) : [first];
+    const opened = this.#openFor(request);
+    if (opened === null) return;
+    const one = of === null ? null : this.#shardFor(of, request);
+    if (of !== null && one === null) return;
+    const asked = one === null ? opened.shards.filter((shard) => shard.refusal === null) : [one];
+    if (asked.length === 0)
+      return this.problem(request, "shard_refused", `no shard serves anybody: ${opened.shards[0]?.refusal}`);
     const found: FoundDeadLetter[] = [];
     let left = asked.length;
     for (const shard of asked) {
@@ -109,14 +114,19 @@ export class Requests {
 
   /** The shard of an entity if it is open; else the request is answered, and null. */
   #shardFor(address: EntityAddress, request: number): Shard | null {
+    const opened = this.#openFor(request);
+    if (opened === null) return null;
+    const shard = opened.shards[this.#parts.shardOf(address)] ?? null;
+    if (shard === null || shard.refusal === null) return shard;
+    this.problem(request, "shard_refused", `shard ${shard.shard} serves nobody: ${shard.refusal}`);
+    return null;
+  }
+
+  /** The open shards; else the request is answered, and null. */
+  #openFor(request: number): OpenShards | null {
     const { admission } = this.#parts;
     const opened = this.#parts.open();
-    if (admission.phase === "open" && opened !== null) {
-      const shard = opened.shards[this.#parts.shardOf(address)] ?? null;
-      if (shard === null || shard.refusal === null) return shard;
-      this.problem(request, "shard_refused", `shard ${shard.shard} serves nobody: ${shard.refusal}`);
-      return null;
-    }
+    if (admission.phase === "open" && opened !== null) return opened;
     if (admission.phase === "stopping") this.problem(request, "stopping", "the router is stopping and takes nothing new", 1_000);
     else this.problem(request, "starting", "the router is starting: its shards are not open yet", 1_000);
     return null;
