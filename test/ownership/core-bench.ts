@@ -60,6 +60,7 @@ function settingsOf(incarnation: string, changed: Partial<CoreSettings>): CoreSe
       payloadBytesMax: 10_000,
       sendsPerInvocationMax: 10,
       messageWindow: 8,
+      resultsMax: 10_000,
     },
     store: { ...DEFAULT_STORE_LIMITS, deletionGraceMs: 100 },
     upkeep: { tailBytesTarget: 1 << 20, tailRecordsTarget: 1_000, tailAgeMaxMs: 10_000, dirtyBytesMax: 1 << 20, flushesMax: 2 },
