@@ -1,4 +1,4 @@
-"""A durable counter in plain Python, without an SDK: run `python3 counter.py`, then `holdfast register http://127.0.0.1:9001`."""
+"""A durable counter in plain Python, without an SDK: run `python3 counter.py`, then `npx holdfast register http://127.0.0.1:9001`."""
 import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

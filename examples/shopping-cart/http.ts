@@ -1,4 +1,4 @@
-/** The shop as an HTTP function: `node http.js`, then `holdfast register http://127.0.0.1:9000`. */
+/** The shop as an HTTP function: `node http.js`, then `npx holdfast register http://127.0.0.1:9000`. */
 import { serve } from "holdfast";
 import { cart } from "./cart.js";
 import { inventory } from "./inventory.js";
