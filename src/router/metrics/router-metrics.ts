@@ -239,6 +239,14 @@ export class RouterMetrics implements IngressObserver {
       "Generations of clean state dropped so far",
       read(({ cache }) => cache.evictions),
     );
+    gauge(
+      registry,
+      "holdfast_outbox_messages",
+      "Messages born and not yet acknowledged",
+      read(({ outbox }) => outbox),
+    );
+    const deadLetters = { name: "holdfast_dead_letters_total", help: "Commands that became dead letters since the last start" };
+    exposeCounter(registry, deadLetters, () => [[{}, core()?.deadLetters ?? 0]]);
     const memory = { name: "holdfast_memory_bytes", help: "Bytes held, by account", labels: ["account"] };
     exposeGauge(registry, memory, () =>
       MEMORY_ACCOUNTS.map((account): Sample => [{ account }, core()?.memory.bytesOf(account) ?? 0]),
