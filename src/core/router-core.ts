@@ -6,8 +6,10 @@
  *
  * From every phase a lost log or shard, a broken invariant, or storage that refuses leads to `ended`.
  */
+
 import { AdmissionControl } from "./admission/admission.js";
 import { MemoryBudget } from "./admission/memory-budget.js";
+import { MalformedBytes } from "./bytes/byte-reader.js";
 import type { CoreSettings, CoreTools, Moment } from "./core-settings.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
 import type { Effect, EndReason } from "./effect.js";
@@ -97,7 +99,7 @@ export class RouterCore {
   /** Takes what has happened and pushes what is to be done to `effects`. */
   step(moment: Moment, inputs: readonly Input[], effects: Effect[]): void {
     if (this.#phase === "ended") return;
-    this.#nowMs = moment.wallMs;
+    this.#nowMs = Math.floor(moment.wallMs);
     this.#tickMs = Math.max(this.#tickMs, moment.monotonicMs);
     try {
       if (!this.#hasBegun) this.#begin();
@@ -109,7 +111,9 @@ export class RouterCore {
       if (!this.#isOver()) this.#turn();
     } catch (error) {
       if (error instanceof NewerFormat) this.#refuse("format_newer", `a newer Holdfast wrote here: ${error.message}`);
-      else this.#end({ kind: "broken", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      else if (error instanceof MalformedBytes && this.#phase === "claiming") {
+        this.#refuse("document_damaged", `a document of the directory makes no sense: ${error.message}`);
+      } else this.#end({ kind: "broken", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     }
     for (const effect of this.#effects) effects.push(effect);
     this.#effects.length = 0;

@@ -128,6 +128,16 @@ test("a record of a newer format refuses the start and names its position; nothi
   assert.equal(bench.storage.at(LOG, 3), undefined);
 });
 
+test("bytes that are no record of the cluster refuse the start and name their position; nothing is sealed", () => {
+  const bench = new ClientBench();
+  bench.storage.record(LOG, SOME, SOME);
+  const body = bench.storage.at(LOG, 2) ?? assert.fail();
+  body[0] = 0;
+  const message = "log dead-1 holds no record of this cluster at position 2";
+  assert.deepEqual(sealed(bench), [{ code: "journal_damaged", message }]);
+  assert.equal(bench.storage.at(LOG, 3), undefined);
+});
+
 test("a long log is walked in pieces", () => {
   const bench = new ClientBench();
   bench.storage.record(LOG, ...Array.from({ length: 600 }, () => SOME));

@@ -327,6 +327,13 @@ describe("an append that is refused or finds its place taken", () => {
     assert.equal(bench.end()?.kind, "lost");
   });
 
+  test("taken by what is no record at all: the log is lost, and nothing breaks", () => {
+    const bench = new Bench();
+    bench.issued();
+    bench.ended(1, { kind: "taken", body: new Uint8Array([0, 1, 2]) });
+    assert.match(bench.end()?.message ?? "", /no record of this cluster/);
+  });
+
   test("refused for now: tried again after waits that double up to the limit, or as long as the store says", () => {
     const bench = new Bench();
     bench.issued();

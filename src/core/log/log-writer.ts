@@ -13,13 +13,14 @@
  * - `durable` is the end of the prefix in which every position has succeeded; it is all that gates may look at.
  * - Anything found at a position that is not ours ends the incarnation (RULES.md 3, 12).
  */
+import { MalformedBytes } from "../bytes/byte-reader.js";
 import { ByteWriter } from "../bytes/byte-writer.js";
 import { equalBytes } from "../bytes/compare.js";
 import type { Effect } from "../effect.js";
 import { assert, unreachable } from "../unreachable.js";
 import type { Entry } from "./entry.js";
 import { type AppendOutcome, FIRST_POSITION, type LogId, type ReadOutcome } from "./record.js";
-import type { RecordCodec } from "./record-codec.js";
+import type { DecodedRecord, RecordCodec } from "./record-codec.js";
 
 export interface LogLimits {
   readonly appendsInFlightMax: number;
@@ -268,9 +269,20 @@ export class LogWriter {
   }
 
   #compare(record: PendingRecord, found: Uint8Array, nowMs: number): void {
-    const decoded = this.#codec.decode(found);
-    if (decoded.kind === "entries" && equalBytes(decoded.nonce, record.nonce)) return this.#succeed(record, nowMs);
-    this.#end ??= { kind: "lost", message: `position ${record.position} of log ${this.log} was taken by a ${decoded.kind}` };
+    const decoded = this.#decode(found);
+    if (decoded?.kind === "entries" && equalBytes(decoded.nonce, record.nonce)) return this.#succeed(record, nowMs);
+    const taker = decoded === null ? "something that is no record of this cluster" : `somebody else's ${decoded.kind}`;
+    this.#end ??= { kind: "lost", message: `position ${record.position} of log ${this.log} was taken by ${taker}` };
+  }
+
+  /** Null for what is no record of ours: whatever it is, the position is taken. */
+  #decode(found: Uint8Array): DecodedRecord | null {
+    try {
+      return this.#codec.decode(found);
+    } catch (error) {
+      if (error instanceof MalformedBytes) return null;
+      throw error;
+    }
   }
 
   #wait(record: PendingRecord, retryAfterMs: number | null, nowMs: number): void {

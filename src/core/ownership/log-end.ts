@@ -3,8 +3,9 @@
  * absent position. What stands at a position decides, whoever wrote it: a record means walk on, a seal is the end
  * (RULES.md 1, 2, 15i).
  */
+import { MalformedBytes } from "../bytes/byte-reader.js";
 import type { LogId } from "../log/record.js";
-import type { RecordCodec } from "../log/record-codec.js";
+import type { DecodedRecord, RecordCodec } from "../log/record-codec.js";
 import type { DirectoryClient } from "./directory-client.js";
 
 const WALK_COUNT = 256;
@@ -32,7 +33,8 @@ export function sealLog(
   ending.client.readRecords(log, base, WALK_COUNT, WALK_BYTES, (bodies) => {
     let position = base;
     for (const body of bodies) {
-      const record = ending.codec.decode(body);
+      const record = decoded(ending.codec, body);
+      if (record === null) return refuse("journal_damaged", `log ${log} holds no record of this cluster at position ${position}`);
       if (record.kind === "newer")
         return refuse("format_newer", `log ${log} has a record of format ${record.version} at position ${position}`);
       if (record.kind === "seal") return then(position);
@@ -41,6 +43,15 @@ export function sealLog(
     if (bodies.length > 0) return sealLog(ending, log, position, then, refuse);
     putSeal(ending, log, position, then, refuse);
   });
+}
+
+function decoded(codec: RecordCodec, body: Uint8Array): DecodedRecord | null {
+  try {
+    return codec.decode(body);
+  } catch (error) {
+    if (error instanceof MalformedBytes) return null;
+    throw error;
+  }
 }
 
 function putSeal(
