@@ -15,13 +15,20 @@ export class TimerWindow {
   #horizonMs = 0;
   /** Timers set beyond the horizon while it is being extended; null: it is not. */
   #meanwhile: Due[] | null = null;
+  #shrinkAbove: number;
 
   constructor(sizeMax: number = TIMER_WINDOW_MAX) {
     this.sizeMax = sizeMax;
+    this.#shrinkAbove = sizeMax;
   }
 
   get size(): number {
     return this.#dueAtByKey.size;
+  }
+
+  /** What it holds in memory, with what was replaced or cancelled and is not cleared away yet. */
+  get entries(): number {
+    return this.#heap.size;
   }
 
   /** All timers due before this moment are in the window. */
@@ -47,7 +54,8 @@ export class TimerWindow {
     if (this.#dueAtByKey.get(key) === due.dueAtMs) return;
     this.#dueAtByKey.set(key, due.dueAtMs);
     this.#heap.push(due.dueAtMs, due);
-    if (this.#dueAtByKey.size > this.sizeMax) this.#shrink();
+    if (this.#dueAtByKey.size > this.#shrinkAbove) this.#shrink();
+    else if (this.#heap.size > 2 * this.#dueAtByKey.size + this.sizeMax) this.#dropPassed();
   }
 
   cancel(owner: EntityAddress, name: string): void {
@@ -85,6 +93,19 @@ export class TimerWindow {
     for (const due of meanwhile) this.set(due);
   }
 
+  /** A timer that is set again and again leaves an entry in the heap each time: when they outweigh the others they go. */
+  #dropPassed(): void {
+    const kept = new MomentHeap<Due>();
+    const keys = new Set<string>();
+    for (let due = this.#heap.popDue(Infinity); due !== undefined; due = this.#heap.popDue(Infinity)) {
+      const key = timerText(due.owner, due.name);
+      if (this.#dueAtByKey.get(key) !== due.dueAtMs || keys.has(key)) continue;
+      keys.add(key);
+      kept.push(due.dueAtMs, due);
+    }
+    this.#heap = kept;
+  }
+
   /** Keeps the earlier half; the rest is read from the store again when its time comes near. */
   #shrink(): void {
     const kept = new MomentHeap<Due>();
@@ -104,6 +125,8 @@ export class TimerWindow {
       }
     }
     this.#heap = kept;
+    // Timers of one moment cannot be parted: with many of them the window stays above its size, and is left alone for a while.
+    this.#shrinkAbove = Math.max(this.sizeMax, 2 * count);
   }
 }
 
