@@ -41,6 +41,8 @@ export type Effect =
   | { readonly kind: "store"; readonly shard: number; readonly effect: StoreEffect }
   /** All shards are open: requests are taken from now on. */
   | { readonly kind: "started" }
+  /** That shard serves nobody until the operator has mended it; the others go on. */
+  | { readonly kind: "shardRefused"; readonly shard: number; readonly message: string }
   /** The incarnation is over; nothing more comes of it. The driver starts the next one, or stops the process. */
   | { readonly kind: "ended"; readonly reason: EndReason };
 

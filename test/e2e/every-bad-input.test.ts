@@ -48,6 +48,13 @@ const BAD_INPUTS: readonly BadInput[] = [
   { what: "unreadable data directory", codes: ["data_unreadable"], file: "stored-data", test: "because it cannot be read" },
   { what: "damaged journal", codes: ["journal_damaged"], file: "stored-data", test: "because a journal file is damaged" },
   { what: "damaged document", codes: ["document_damaged"], file: "stored-data", test: "because a document is damaged" },
+  {
+    what: "damaged segment",
+    codes: ["segment_damaged", "shard_refused"],
+    file: "stored-data",
+    test: "because a segment is damaged",
+  },
+  { what: "missing segment", codes: ["segment_missing"], file: "stored-data", test: "because a segment is missing" },
   { what: "other `shards`", codes: ["cluster_mismatch"], file: "stored-data", test: "because `shards` differs" },
   { what: "other `cluster`", codes: ["cluster_mismatch"], file: "stored-data", test: "because `cluster` differs" },
   { what: "newer format", codes: ["format_newer"], file: "stored-data", test: "because a newer version wrote a journal file" },

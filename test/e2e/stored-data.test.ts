@@ -67,6 +67,48 @@ describe("a router whose data folder is not what it should be", () => {
     await checkNothingLost();
   });
 
+  it("because a segment is damaged serves all shards but that one, and names the segment", async () => {
+    const inData = async (path: string) => (await readFile(path)).indexOf("e2e/counter/e");
+    await checkOneShardRefused(async (path) => withChange(path, await inData(path), null, () => startAndLook(/segment_damaged/)));
+    await checkNothingLost();
+  });
+
+  it("because a segment is missing serves all shards but that one, and names the segment", async () => {
+    await checkOneShardRefused(async (path) => {
+      const bytes = await readFile(path);
+      await rm(path);
+      await startAndLook(/segment_missing/);
+      await writeFile(path, bytes);
+    });
+    await checkNothingLost();
+  });
+
+  /** Everything is in segments, one of which is then spoilt. */
+  async function checkOneShardRefused(spoil: (path: string) => Promise<void>): Promise<void> {
+    await world.start();
+    world.router.signal("SIGTERM");
+    await world.router.exited;
+    const [segment] = await filesBelow(join(world.dataPath, "objects"));
+    assert.ok(segment);
+    await spoil(segment);
+  }
+
+  async function startAndLook(said: RegExp): Promise<void> {
+    await world.start();
+    let refused = 0;
+    for (let id = 0; id < 40; id++) {
+      const reply = await world.get(`/e2e/counter/e${id}`);
+      if (reply.status === 200) assert.equal(reply.text, '{"version":1,"state":{"count":1}}');
+      else {
+        assert.deepEqual([reply.status, reply.code], [503, "shard_refused"]);
+        refused++;
+      }
+    }
+    assert.ok(refused > 0 && refused < 20, `${refused} of 40 entities are in the shard that is refused`);
+    assert.match(world.router.errors, said);
+    await world.router.kill();
+  }
+
   it("because it cannot be read is refused, with the path", async (t) => {
     const elsewhere = await World.make({ dataPath: join(world.folder, "a-file") });
     t.after(() => elsewhere.end());
@@ -141,6 +183,11 @@ async function journalFiles(dataPath: string): Promise<readonly string[]> {
     }
   }
   return paths;
+}
+
+async function filesBelow(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
 async function aDocument(dataPath: string): Promise<string> {

@@ -126,6 +126,7 @@ export class Shard {
     if (this.#refusal !== null) return;
     this.#refusal = message;
     this.#isOpen = false;
+    this.#context.host.effects.push({ kind: "shardRefused", shard: this.shard, message });
     const then = this.#opening;
     this.#opening = null;
     then?.();

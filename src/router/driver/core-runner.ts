@@ -98,6 +98,8 @@ export class CoreRunner implements CoreLink {
           this.#resolveStarted();
         },
         ended: (reason) => this.#over(reason),
+        shardRefused: (shard, message) =>
+          this.#options.log.error({ shard, detail: message }, "the shard cannot be read and serves nobody; the others go on"),
         troubled: (what, code, message) => this.#troubled(what, code, message),
       },
       observer,

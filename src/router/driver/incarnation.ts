@@ -38,6 +38,8 @@ export interface OutputSink {
   output(effect: Effect & { readonly kind: "answer" | "feed" }): void;
   started(): void;
   ended(reason: EndReason): void;
+  /** For the operator's eyes: a shard cannot be read, and serves nobody. */
+  shardRefused?(shard: number, message: string): void;
   /** The storage did not do what it was asked, or cannot say; the core tries again, or looks. For the operator's eyes. */
   troubled?(what: string, code: string | null, message: string): void;
 }
@@ -161,6 +163,8 @@ export class Incarnation {
         return this.#store(effect);
       case "started":
         return this.#sink.started();
+      case "shardRefused":
+        return this.#sink.shardRefused?.(effect.shard, effect.message);
       case "ended":
         this.abandon();
         return this.#sink.ended(effect.reason);
