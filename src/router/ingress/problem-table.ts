@@ -233,6 +233,13 @@ export const REQUEST_PROBLEMS = {
     "The function crashed, timed out, or answered with something that is no answer, for this command alone, as often as is tried. Nothing of it took effect.",
     "The detail says what came back. Correct the function; the caller may retry once it is.",
   ),
+  dropped: failure(
+    410,
+    "operator",
+    "The command was dropped",
+    "It faulted as often as is tried, and the operator dropped it. Nothing of it took effect.",
+    "Send it again once the function is corrected, if it is still wanted.",
+  ),
   function_unavailable: retryable(
     503,
     "operator",
