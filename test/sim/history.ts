@@ -19,6 +19,8 @@ export interface CommandRecord {
   /** `accepted`: of a send. */
   status: "none" | "replied" | "refused" | "failed" | "accepted";
   answeredAtMs: number;
+  /** It was acknowledged as accepted, by any request. */
+  wasAccepted: boolean;
   sight: Sight | null;
   replyText: string;
 }
@@ -31,7 +33,7 @@ export interface SightRecord {
   readonly answeredAtMs: number;
   /** What a query of a register or a set saw in it. */
   readonly value: number | null;
-  readonly members: readonly number[] | null;
+  readonly tokens: readonly string[] | null;
 }
 
 export interface FeedRecord {
@@ -50,6 +52,12 @@ export class History {
   readonly dropped = new Set<string>();
   /** Tokens that were dead letters at any time. */
   readonly dead = new Set<string>();
+  /** How asks ended, by asker and token of the answer, as the final books say. */
+  readonly outcomeByAnswer = new Map<string, string>();
+  /** Tokens of timers that entities set for themselves. */
+  readonly ownTimers = new Set<string>();
+  /** Registers that were not searched for a linear order. */
+  tooConcurrent = 0;
   readonly violations: string[] = [];
 
   violate(message: string): void {

@@ -160,6 +160,7 @@ export class SimClients {
       mayHaveRun: false,
       status: "none",
       answeredAtMs: Infinity,
+      wasAccepted: false,
       sight: null,
       replyText: "",
     };
@@ -271,6 +272,7 @@ export class SimClients {
       case "outcome":
         return this.#learned(record, answer);
       case "accepted":
+        record.wasAccepted = true;
         if (record.status === "none") {
           record.status = "accepted";
           record.answeredAtMs = this.#world.nowMs;
@@ -478,7 +480,7 @@ export class SimClients {
     else if (answer.kind === "state") seen = answer.state === null ? { n: 0, chain: 0, x: {}, log: [] } : parsed(answer.state);
     if (seen === null) return;
     const value = entity.type === "sim/register" ? Number(seen.x?.["value"] ?? 0) : null;
-    const members = entity.type === "sim/set" ? (seen.log ?? []).map((line) => line.v ?? 0) : null;
+    const tokens = entity.type === "sim/set" && seen.log !== undefined ? seen.log.map((line) => line.t) : null;
     this.#history.sights.push({
       entity,
       what,
@@ -486,7 +488,7 @@ export class SimClients {
       invokedAtMs,
       answeredAtMs,
       value,
-      members,
+      tokens,
     });
   }
 

@@ -27,6 +27,8 @@ type Deliver = (input: Input) => void;
 export class SimFunctions {
   readonly #disk: Disk;
   readonly #violate: (message: string) => void;
+  /** Tokens of timers that entities set for themselves. */
+  readonly ownTimers = new Set<string>();
   /** Nobody answers. */
   isDown = false;
   /** Commands that fault by themselves do so no more. */
@@ -126,13 +128,17 @@ export class SimFunctions {
 
   #runOne(self: { readonly type: string; readonly id: string }, book: Book, command: InvocationCommand): CommandResult {
     const { n } = command;
+    const { world } = this.#disk;
     const ask = parsed<Ask>(command.input);
     if (command.isQuery)
       return done(n, { n: book.n, chain: book.chain, x: book.x, log: ask.a === "log" ? book.log : undefined }, [], []);
     if (ask.p === true && command.answer === null && !this.isRepaired) return { n, kind: "faulted", message: "poison" };
+    if (command.nowMs > world.wallMaxMs)
+      this.#violate(`${ask.t} ran before its time: ${command.nowMs}, it is ${world.wallMaxMs}`);
     const outcome = command.answer === null ? null : command.answer.kind;
     const did = behave(self, book, { name: command.name, ask, nowMs: command.nowMs, outcome });
     if (did.kind === "refused") return { n, kind: "refused", code: did.code, message: "no", details: NO_PAYLOAD };
+    for (const { to, timer, ask: sent } of did.sends) if (timer !== null && to === addressText(self)) this.ownTimers.add(sent.t);
     for (const line of did.lines) fold(self.type, book, line);
     const events: NewEvent[] =
       DECLARED[self.type]?.kind === "event-sourced"

@@ -92,7 +92,7 @@ class Simulation implements Surroundings {
       this.#crash();
       this.#heal();
       const again = this.#readBooks();
-      if (books !== null && again !== null) check(books, again, this.#history, this.world);
+      if (books !== null && again !== null) this.#conclude(books, again);
     } catch (error) {
       this.#history.violate(error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
@@ -187,7 +187,9 @@ class Simulation implements Surroundings {
     const act = (): void => {
       if (isDone()) return;
       this.#clients.act();
-      world.after(random.between(0, 2 * paceMs), act);
+      // In the hour without functions little is asked, or it would fill up with refusals.
+      const slowness = this.functions.isDown && this.#mix.longOutages > 0 ? 400 : 1;
+      world.after(random.between(0, 2 * paceMs * slowness), act);
     };
     act();
     world.run(beganAtMs + 400_000 + (this.#mix.longOutages > 0 ? 3_700_000 : 0), isDone);
@@ -334,6 +336,18 @@ class Simulation implements Surroundings {
       for (const { deadLetter } of letters.deadLetters) this.#history.dead.add(parsed<{ t: string }>(deadLetter.command.input).t);
     }
     return books;
+  }
+
+  #conclude(books: Books, again: Books): void {
+    const history = this.#history;
+    for (const [entity, { book }] of books) {
+      for (const { t, k, a, e } of book.log) {
+        if (k === "transferred" || k === "reserved") history.outcomeByAnswer.set(`${entity} ${t}`, a ?? "");
+        if (k === "arm" && e?.[0] !== undefined && this.functions.ownTimers.has(e[0])) history.ownTimers.add(e[0]);
+      }
+    }
+    check(books, again, history);
+    this.world.count("checker.tooConcurrent", history.tooConcurrent);
   }
 
   #historyOf(entity: EntityAddress): Line[] | null {

@@ -172,7 +172,30 @@ class Claim {
           ),
       );
     };
-    sealLog(ending, node.incarnation, node.base, sealed, this.#tools.refuse);
+    sealLog(ending, node.incarnation, node.base, sealed, (code, message) => {
+      if (code === "format_newer") return this.#tools.refuse(code, message);
+      this.#unlessNeeded(
+        cluster,
+        node,
+        () => sealed(node.base),
+        () => this.#tools.refuse(code, message),
+      );
+    });
+  }
+
+  /**
+   * A log that takes no seal has been removed as a whole if no descriptor names it: its document was deleted before, and
+   * came back by a swap that landed late.
+   */
+  #unlessNeeded(cluster: ClusterDocument, { incarnation }: NodeDocument, then: () => void, needed: () => void): void {
+    this.#tools.client.list(SHARD_PREFIX, (found) => {
+      const descriptors = found.map(({ document }) => this.#tools.codec.decodeDescriptor(document.body, cluster.clusterId));
+      const isNamed = descriptors.some(
+        ({ owner, ranges }) => owner === incarnation || ranges.some(({ log }) => log === incarnation),
+      );
+      if (isNamed) needed();
+      else then();
+    });
   }
 
   #mark(cluster: ClusterDocument, expected: string, next: NodeDocument, then: (token: string) => void, lost: () => void): void {

@@ -32,7 +32,7 @@ export class DirectoryClient {
   readonly #readsByKey = new Map<string, ((found: FoundDocument | null) => void)[]>();
   readonly #listsByPrefix = new Map<
     string,
-    (found: readonly { readonly key: string; readonly document: FoundDocument }[]) => void
+    ((found: readonly { readonly key: string; readonly document: FoundDocument }[]) => void)[]
   >();
   readonly #swapByKey = new Map<string, Swap>();
   readonly #recordReads = new Map<
@@ -61,7 +61,12 @@ export class DirectoryClient {
   }
 
   list(prefix: string, then: (found: readonly { readonly key: string; readonly document: FoundDocument }[]) => void): void {
-    this.#listsByPrefix.set(prefix, then);
+    const waiting = this.#listsByPrefix.get(prefix);
+    if (waiting !== undefined) {
+      waiting.push(then);
+      return;
+    }
+    this.#listsByPrefix.set(prefix, [then]);
     this.#effects.push({ kind: "listDocuments", prefix });
   }
 
@@ -115,15 +120,15 @@ export class DirectoryClient {
   }
 
   documentsListed(prefix: string, outcome: DocumentsFound): void {
-    const then = this.#listsByPrefix.get(prefix);
-    if (then === undefined) return;
+    const waiting = this.#listsByPrefix.get(prefix);
+    if (waiting === undefined) return;
     if (outcome.kind === "failed") {
       if (isForGood(outcome.code)) return this.#refuse(outcome.code, outcome.message);
       return this.#again(() => this.#effects.push({ kind: "listDocuments", prefix }));
     }
     this.#listsByPrefix.delete(prefix);
     this.#failures = 0;
-    then(outcome.documents);
+    for (const then of waiting) then(outcome.documents);
   }
 
   documentSwapped(key: string, token: string, outcome: SwapEnded): void {

@@ -1,11 +1,27 @@
 /** All checkers that look at a run from its end. */
 import type { History } from "../history.js";
-import type { World } from "../world.js";
+import { checkAcknowledged } from "./acknowledged-is-durable.js";
 import { checkOnce } from "./exactly-once.js";
 import type { Books } from "./final-books.js";
+import { checkLinearizable } from "./linearizable.js";
 import { checkSights } from "./nothing-discarded-was-visible.js";
+import { checkOrder } from "./order.js";
+import { checkRefused } from "./refused-leaves-nothing.js";
+import { checkRegisters } from "./register-values.js";
+import { checkSets } from "./set-full.js";
+import { checkStates } from "./state-is-the-fold.js";
+import { checkTimers } from "./timers.js";
 
-export function check(books: Books, _again: Books, history: History, _world: World): void {
+/** `again`: the same books, read from a fresh incarnation. */
+export function check(books: Books, again: Books, history: History): void {
+  checkAcknowledged(books, history);
   checkSights(books, history);
   checkOnce(books, history);
+  checkOrder(books, history);
+  checkStates(books, again, history);
+  checkRefused(books, history);
+  checkTimers(books, history);
+  checkLinearizable(history);
+  checkRegisters(books, history);
+  checkSets(history);
 }

@@ -1,23 +1,58 @@
-/** Every command and message that was acknowledged, born or accepted takes effect exactly once; no other ever does. */
-import { addressText } from "../../../src/core/entity/address.js";
-import type { CommandRecord, History } from "../history.js";
-import type { Books } from "./final-books.js";
+/** Every command, message and answer takes effect exactly once; nothing takes effect that was never asked for. */
+import type { Line } from "../business/book.js";
+import type { History } from "../history.js";
+import { type Books, effectsByToken, hasBook, isRepaired } from "./final-books.js";
 
-export function checkOnce(books: Books, history: History): void {
-  const countByToken = new Map<string, number>();
-  for (const { book } of books.values()) for (const { t } of book.log) countByToken.set(t, (countByToken.get(t) ?? 0) + 1);
-  for (const [token, count] of countByToken) if (count > 1) history.violate(`${token} took effect ${count} times`);
-  for (const record of history.commands.values()) checkCommand(record, countByToken.get(record.id) ?? 0, history);
+/** What the sent message's effect is known by, where the sender's line says what was sent. */
+function expectedTokens({ k, e }: Line): readonly string[] {
+  return k === "relayed" ? (e ?? []).map((token) => `${token}>`) : (e ?? []);
 }
 
-function checkCommand(record: CommandRecord, count: number, history: History): void {
-  const { id, entity, status, mode } = record;
-  if (entity.type === "sim/scratch" || entity.type === "sim/relay") return;
-  const what = `${id} (${mode} ${addressText(entity)} ${record.name}, ${status})`;
-  if (status === "replied" && count !== 1) history.violate(`${what} was acknowledged and took effect ${count} times`);
-  if (status === "refused" && count !== 0) history.violate(`${what} was refused and took effect`);
-  if (status === "failed" && count !== 0 && !record.mayHaveRun) history.violate(`${what} failed and took effect`);
-  if (status === "none" && count !== 0 && !record.mayHaveRun && record.open === 0) {
-    history.violate(`${what} was never taken and took effect`);
+export function checkOnce(books: Books, history: History): void {
+  const counts = effectsByToken(books);
+  for (const [token, count] of counts) if (count > 1) history.violate(`${token} took effect ${count} times`);
+  const asked = new Set<string>();
+  for (const { id } of history.commands.values()) asked.add(id);
+  for (const [entity, { book }] of books) {
+    if (!hasBook(entity.slice(0, entity.indexOf("/", 4)))) continue;
+    for (const line of book.log) checkSent(entity, line, asked, counts, history);
   }
+  for (const token of counts.keys()) {
+    if (!asked.has(token)) history.violate(`${token} took effect, and nobody whose effects are there has sent it`);
+  }
+}
+
+function checkSent(entity: string, line: Line, asked: Set<string>, counts: ReadonlyMap<string, number>, history: History): void {
+  const isAsk = line.k === "transfer" || line.k === "order";
+  for (const token of expectedTokens(line)) {
+    asked.add(token);
+    if (isAsk) asked.add(`${token}!`);
+    const isHandled = isRepaired(token, history) || isRepaired(token.replace(/>$/, ""), history);
+    if (isHandled || line.k === "arm") continue;
+    const count = counts.get(token) ?? 0;
+    if (!isAsk) {
+      if (count !== 1) history.violate(`${entity} sent ${token}, which took effect ${count} times`);
+    } else checkAnswer(entity, token, count, counts, history, books(entity, token));
+  }
+
+  function books(asker: string, token: string): string {
+    return `${asker} asked with ${token}`;
+  }
+}
+
+/** The outcome comes back once, and says what happened. */
+function checkAnswer(
+  entity: string,
+  token: string,
+  count: number,
+  counts: ReadonlyMap<string, number>,
+  history: History,
+  what: string,
+): void {
+  const answers = counts.get(`${token}!`) ?? 0;
+  if (answers !== 1) history.violate(`${what} and was answered ${answers} times`);
+  const outcome = history.outcomeByAnswer.get(`${entity} ${token}!`);
+  if (outcome === "replied" && count !== 1) history.violate(`${what}; the answer says replied, it took effect ${count} times`);
+  if (outcome !== undefined && outcome !== "replied" && count !== 0)
+    history.violate(`${what}; the answer says ${outcome}, it took effect`);
 }
