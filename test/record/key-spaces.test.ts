@@ -200,7 +200,12 @@ describe("values survive their codec", () => {
     fc.assert(
       fc.property(entity, anyOrderedNumber, anyCommand, ([address, hash], number, command) => {
         const key = inboxKey(entityPrefix(address, hash), number);
-        assert.deepEqual(decodeInbox(key, encodeInboxCommand(command).slice()), { entity: address, number, command });
+        assert.deepEqual(decodeInbox(key, encodeInboxCommand(command, "due").slice()), {
+          entity: address,
+          number,
+          command,
+          timer: "due",
+        });
       }),
     );
   });
@@ -266,7 +271,7 @@ test("spoiled keys and values are others or MalformedBytes, never another error"
           () => decodeTimer(bad(encodeTimer(timer))),
           () => decodeTimerDueKey(bad(due)),
           () => decodeResult(bad(encodeResult(result))),
-          () => decodeInbox(bad(inboxKey(prefix, 5)), bad(encodeInboxCommand(letter.command))),
+          () => decodeInbox(bad(inboxKey(prefix, 5)), bad(encodeInboxCommand(letter.command, null))),
           () => decodeCell(bad(encodeCell({ ...EMPTY_CELL, version: message.number }))),
           () =>
             decodeEvent(

@@ -148,8 +148,8 @@ const bySpace: Readonly<Record<string, Stored>> = {
   },
   inbox: {
     key: inboxKey(PREFIX, 11),
-    value: encodeInboxCommand(ASKED).slice(),
-    content: { entity: CART, number: 11, command: ASKED },
+    value: encodeInboxCommand(ASKED, "due").slice(),
+    content: { entity: CART, number: 11, command: ASKED, timer: "due" },
     read: decodeInbox,
   },
   deadLetter: {

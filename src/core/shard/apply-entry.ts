@@ -2,13 +2,14 @@
  * The fold: what an entry does to a shard's state. Runs once when the entry is proposed and again at every replay, with the
  * same result. It reads nothing that is not in memory: replay opens a shard without reading its entities.
  */
-import type { Message, Payload } from "../entity/command.js";
+import type { EntityAddress } from "../entity/address.js";
+import type { Command, Message, Payload } from "../entity/command.js";
 import type { Consumed, DeadLetterBody, EffectsBody, Entry, StoredResult, Timer } from "../log/entry.js";
 import { type Cell, cellKey, decodeCell, encodeCell } from "../store/key-spaces/cell.js";
 import { deadLetterKey, encodeDeadLetter } from "../store/key-spaces/dead-letter.js";
 import { encodeEvent, eventKey } from "../store/key-spaces/event.js";
-import { encodeInboxCommand, inboxKey } from "../store/key-spaces/inbox.js";
-import type { EntityPrefix } from "../store/key-spaces/key-space.js";
+import { encodeInboxCommand, inboxKey, inboxNumberOf } from "../store/key-spaces/inbox.js";
+import { type EntityPrefix, INBOX_SPACE } from "../store/key-spaces/key-space.js";
 import { encodeOutboxMessage, outboxKey } from "../store/key-spaces/outbox.js";
 import { encodeResult, resultKey } from "../store/key-spaces/result.js";
 import { encodeTimer, NO_VALUE, timerDueKey, timerKey } from "../store/key-spaces/timer.js";
@@ -33,14 +34,15 @@ export function applyEntry(state: ShardState, entry: Entry, fold: Fold): void {
     case "accepted": {
       const prefix = state.prefixOf(body.entity);
       putResult(state, prefix, body.command.id, body.result);
-      if (body.place.kind === "inbox") putInbox(state, prefix, body.place.number, encodeInboxCommand(body.command));
+      if (body.place.kind === "inbox") putInbox(state, prefix, body.place.number, body.entity, body.command, null);
       else setTimer(state, body.place.timer);
       return;
     }
     case "parked": {
       state.marksOf(body.message.sourceShard).consume(body.message.number);
       if (body.message.sourceShard === state.shard) removeFromOutbox(state, state.shard, body.message.number);
-      putInbox(state, state.prefixOf(body.message.to), body.inboxNumber, encodeInboxCommand(body.message.command));
+      const { to, command, timer } = body.message;
+      putInbox(state, state.prefixOf(to), body.inboxNumber, to, command, timer);
       return;
     }
     case "due": {
@@ -56,7 +58,10 @@ export function applyEntry(state: ShardState, entry: Entry, fold: Fold): void {
     case "deadLetter":
       return endDeadLetter(state, body);
     case "purged":
-      for (const key of body.keys) state.store.remove(key);
+      for (const key of body.keys) {
+        state.store.remove(key);
+        if (key[0] === INBOX_SPACE) state.inboxTimers.remove(inboxNumberOf(key));
+      }
       state.inboxCount -= body.inboxCount;
       return;
     default:
@@ -82,10 +87,7 @@ function applyEffects(state: ShardState, body: EffectsBody, atMs: number, fold: 
     state.marksOf(state.shard).consume(number);
     removeFromOutbox(state, state.shard, number);
   }
-  for (const number of body.withdrawnInbox) {
-    state.store.remove(inboxKey(prefix, number));
-    state.inboxCount--;
-  }
+  for (const number of body.withdrawnInbox) removeInbox(state, prefix, number);
 }
 
 function putCell(state: ShardState, prefix: EntityPrefix, body: EffectsBody, fold: Fold): void {
@@ -135,8 +137,7 @@ function consume(state: ShardState, prefix: EntityPrefix, consumed: Consumed): v
     state.marksOf(origin.sourceShard).consume(origin.number);
     if (origin.sourceShard === state.shard) removeFromOutbox(state, state.shard, origin.number);
   } else if (origin.kind === "inbox") {
-    state.store.remove(inboxKey(prefix, origin.number));
-    state.inboxCount--;
+    removeInbox(state, prefix, origin.number);
   }
   if (result !== null) putResult(state, prefix, consumed.commandId, result);
   if (deadLetter !== null) state.store.put(deadLetterKey(prefix, consumed.commandId), encodeDeadLetter(deadLetter), 0);
@@ -163,8 +164,16 @@ function setTimer(state: ShardState, timer: Timer): void {
   state.timers.set({ dueAtMs: timer.dueAtMs, owner: timer.owner, name: timer.name });
 }
 
-function putInbox(state: ShardState, prefix: EntityPrefix, number: number, value: Uint8Array): void {
-  state.store.put(inboxKey(prefix, number), value, 0);
+function putInbox(
+  state: ShardState,
+  prefix: EntityPrefix,
+  number: number,
+  to: EntityAddress,
+  command: Command,
+  timer: string | null,
+): void {
+  state.store.put(inboxKey(prefix, number), encodeInboxCommand(command, timer), 0);
+  state.inboxTimers.add(number, to, command, timer);
   state.nextInboxNumber = Math.max(state.nextInboxNumber, number + 1);
   state.inboxCount++;
 }
@@ -172,10 +181,16 @@ function putInbox(state: ShardState, prefix: EntityPrefix, number: number, value
 function endDeadLetter(state: ShardState, body: DeadLetterBody): void {
   const prefix = state.prefixOf(body.entity);
   state.store.remove(deadLetterKey(prefix, body.commandId));
-  if (body.retried !== null) putInbox(state, prefix, body.retried.inboxNumber, encodeInboxCommand(body.retried.command));
+  if (body.retried !== null) putInbox(state, prefix, body.retried.inboxNumber, body.entity, body.retried.command, null);
 }
 
 function putResult(state: ShardState, prefix: EntityPrefix, commandId: string, result: StoredResult): void {
   state.store.put(resultKey(prefix, commandId), encodeResult(result), result.expiresAtMs);
   state.results.add(result.expiresAtMs);
+}
+
+function removeInbox(state: ShardState, prefix: EntityPrefix, number: number): void {
+  state.store.remove(inboxKey(prefix, number));
+  state.inboxTimers.remove(number);
+  state.inboxCount--;
 }

@@ -77,7 +77,7 @@ export class Arrivals {
   }
 
   /** A command that lies in the inbox: into the mailbox, or, while that is full or nobody serves the type, left there. */
-  enqueueStored(to: EntityAddress, number: number, command: Command): void {
+  enqueueStored(to: EntityAddress, number: number, command: Command, timer: string | null): void {
     const known = this.#context.host.typeOf(to.type);
     if (known === null) {
       this.#context.hasOrphans = true;
@@ -86,7 +86,7 @@ export class Arrivals {
     const slot = this.open(to, known.type);
     if (slot.find(command.id)?.origin.kind === "inbox") return;
     if (slot.isFull) slot.overflow(number);
-    else this.enqueueInto(slot, newItem(command, { kind: "inbox", number }, null));
+    else this.enqueueInto(slot, newItem(command, { kind: "inbox", number }, timer));
   }
 
   enqueueInto(slot: EntitySlot, item: Item): void {
@@ -248,7 +248,7 @@ export class Arrivals {
     if (position === null)
       return this.#refuse(input.request, slot, "state_too_large", "the command does not fit into one record");
     this.#accepted(input, position);
-    if (!isDelayed) this.enqueueStored(slot.address, number, command);
+    if (!isDelayed) this.enqueueStored(slot.address, number, command, null);
     else this.#context.retire(slot);
   }
 

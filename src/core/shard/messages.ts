@@ -137,10 +137,10 @@ export class Messages {
       if (slot.overflowFrom === 0) return; // purged meanwhile
       let last = first - 1;
       for (const { key, value } of items) {
-        const { number, command } = decodeInbox(key, value);
+        const { number, command, timer } = decodeInbox(key, value);
         last = number;
         const isThere = slot.find(command.id)?.origin.kind === "inbox";
-        if (!isThere) this.#mailboxes?.enqueueInto(slot, newItem(command, { kind: "inbox", number }, null));
+        if (!isThere) this.#mailboxes?.enqueueInto(slot, newItem(command, { kind: "inbox", number }, timer));
       }
       if (next === null) last = lastAsked;
       slot.overflowFrom = slot.overflowLast > last ? last + 1 : 0;

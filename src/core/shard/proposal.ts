@@ -282,19 +282,23 @@ class ProposalBuilder {
       else cancelled.push(name);
       // What came due for this very entity and waits behind this command has not run: it can still be taken back.
       withdrawn.push(...this.#context.state.outbox.ownTimer(this.#slot.address, name));
-      for (const item of this.#slot.mailbox) {
-        if (item.timer === name && item.origin.kind === "inbox" && this.#isOwnTimer(item))
-          withdrawnInbox.push(item.origin.number);
-      }
+      withdrawnInbox.push(...this.#context.state.inboxTimers.numbersOf(this.#slot.address, name));
     }
-    return { set, cancelled, past, withdrawn: withdrawn.filter((number) => !this.#isConsumed(number)), withdrawnInbox };
+    return {
+      set,
+      cancelled,
+      past,
+      withdrawn: withdrawn.filter((number) => !this.#isConsumed("message", number)),
+      withdrawnInbox: withdrawnInbox.filter((number) => !this.#isConsumed("inbox", number)),
+    };
   }
 
   /** By this very invocation: the command that a timer has sent may set it again. */
-  #isConsumed(number: number): boolean {
+  #isConsumed(kind: "message" | "inbox", number: number): boolean {
     const { shard } = this.#context;
     return this.#consumed.some(
-      ({ origin }) => origin.kind === "message" && origin.sourceShard === shard && origin.number === number,
+      ({ origin }) =>
+        origin.kind === kind && origin.number === number && (origin.kind === "inbox" || origin.sourceShard === shard),
     );
   }
 

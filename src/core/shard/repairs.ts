@@ -62,7 +62,7 @@ export class Repairs {
       if (position === null)
         return this.#context.refuse(request, 0, "state_too_large", "the command does not fit into one record");
       this.#context.answer(request, position, { kind: "done" });
-      if (retried !== null) this.#arrivals.enqueueStored(of, inboxNumber, retried.command);
+      if (retried !== null) this.#arrivals.enqueueStored(of, inboxNumber, retried.command, null);
     });
   }
 

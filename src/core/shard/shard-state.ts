@@ -7,6 +7,7 @@ import type { EntityType } from "../entity/entity-type.js";
 import { BOOKKEEPING_KEY, type Bookkeeping, decodeBookkeeping, encodeBookkeeping } from "../store/key-spaces/bookkeeping.js";
 import { type EntityPrefix, entityPrefix } from "../store/key-spaces/key-space.js";
 import type { ShardStore } from "../store/shard-store.js";
+import { InboxTimers } from "./inbox-timers.js";
 import { Marks } from "./marks.js";
 import { Outbox } from "./outbox.js";
 import { ResultCount } from "./result-count.js";
@@ -24,6 +25,7 @@ export class ShardState {
   sequence = 0;
   /** The shard's time: it never runs backwards (RULES.md 15e). */
   timeMs = 0;
+  readonly inboxTimers = new InboxTimers();
   nextInboxNumber = 1;
   inboxCount = 0;
   #lastAddress: EntityAddress | null = null;

@@ -355,9 +355,10 @@ export class Shard {
     const to = rangeEnd(new Uint8Array([INBOX_SPACE]));
     this.#storeReads.scan({ from, to, limit: RESUME_PAGE, bytesMax: RESUME_PAGE_BYTES }, (items, next) => {
       for (const { key, value } of items) {
-        const { entity, number, command } = decodeInbox(key, value);
+        const { entity, number, command, timer } = decodeInbox(key, value);
+        this.state.inboxTimers.add(number, entity, command, timer);
         if (isCounting) this.state.inboxCount++;
-        this.#arrivals.enqueueStored(entity, number, command);
+        this.#arrivals.enqueueStored(entity, number, command, timer);
       }
       if (next === null) then();
       else this.#resumeInbox(next, isCounting, then);

@@ -18,17 +18,29 @@ export function inboxKey(prefix: EntityPrefix, number: number): Uint8Array {
   return entityKey(INBOX_SPACE, prefix, (writer) => writer.u48Ordered(number));
 }
 
-export function encodeInboxCommand(command: Command): Uint8Array {
+export function inboxNumberOf(key: Uint8Array): number {
+  return new ByteReader(key, key.length - 6).u48Ordered();
+}
+
+/** `timer`: the name of the timer that it came from, by which its entity may still take it back. */
+export function encodeInboxCommand(command: Command, timer: string | null): Uint8Array {
   scratch.clear();
   encodeCommand(scratch, command);
+  scratch.text(timer ?? "");
   return scratch.view();
 }
 
-export function decodeInbox(
-  key: Uint8Array,
-  value: Uint8Array,
-): { readonly entity: EntityAddress; readonly number: number; readonly command: Command } {
-  const reader = new ByteReader(key, 1);
-  const { address } = readEntityPrefix(reader);
-  return { entity: address, number: reader.u48Ordered(), command: decodeCommand(new ByteReader(value)) };
+export interface StoredCommand {
+  readonly entity: EntityAddress;
+  readonly number: number;
+  readonly command: Command;
+  readonly timer: string | null;
+}
+
+export function decodeInbox(key: Uint8Array, value: Uint8Array): StoredCommand {
+  const keyReader = new ByteReader(key, 1);
+  const { address } = readEntityPrefix(keyReader);
+  const number = keyReader.u48Ordered();
+  const reader = new ByteReader(value);
+  return { entity: address, number, command: decodeCommand(reader), timer: reader.text() || null };
 }
