@@ -54,8 +54,6 @@ export class History {
   readonly dead = new Set<string>();
   /** How asks ended, by asker and token of the answer, as the final books say. */
   readonly outcomeByAnswer = new Map<string, string>();
-  /** Tokens of timers that entities set for themselves. */
-  readonly ownTimers = new Set<string>();
   /** Registers that were not searched for a linear order. */
   tooConcurrent = 0;
   readonly violations: string[] = [];

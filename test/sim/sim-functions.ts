@@ -27,8 +27,6 @@ type Deliver = (input: Input) => void;
 export class SimFunctions {
   readonly #disk: Disk;
   readonly #violate: (message: string) => void;
-  /** Tokens of timers that entities set for themselves. */
-  readonly ownTimers = new Set<string>();
   /** Nobody answers. */
   isDown = false;
   /** Commands that fault by themselves do so no more. */
@@ -138,7 +136,6 @@ export class SimFunctions {
     const outcome = command.answer === null ? null : command.answer.kind;
     const did = behave(self, book, { name: command.name, ask, nowMs: command.nowMs, outcome });
     if (did.kind === "refused") return { n, kind: "refused", code: did.code, message: "no", details: NO_PAYLOAD };
-    for (const { to, timer, ask: sent } of did.sends) if (timer !== null && to === addressText(self)) this.ownTimers.add(sent.t);
     for (const line of did.lines) fold(self.type, book, line);
     const events: NewEvent[] =
       DECLARED[self.type]?.kind === "event-sourced"

@@ -341,9 +341,8 @@ class Simulation implements Surroundings {
   #conclude(books: Books, again: Books): void {
     const history = this.#history;
     for (const [entity, { book }] of books) {
-      for (const { t, k, a, e } of book.log) {
+      for (const { t, k, a } of book.log) {
         if (k === "transferred" || k === "reserved") history.outcomeByAnswer.set(`${entity} ${t}`, a ?? "");
-        if (k === "arm" && e?.[0] !== undefined && this.functions.ownTimers.has(e[0])) history.ownTimers.add(e[0]);
       }
     }
     check(books, again, history);

@@ -1,6 +1,10 @@
 /**
  * The timers that come due next. All timers are in the store; here are those due before `horizonMs`, so that memory holds
- * a window and not all of them. When the window runs low it is read again from the store (`needsMore`).
+ * a window and not all of them. When the window runs low it is extended from the store.
+ *
+ * What the store's index shows is a candidate only: an entry whose timer was set again meanwhile is stale, and the same name
+ * may stand there several times. What is taken out is therefore looked up before it fires. What an entry of this
+ * incarnation says (`set`) is certain.
  */
 import { addressText, type EntityAddress } from "../entity/address.js";
 import type { Due } from "../store/key-spaces/timer.js";
@@ -8,13 +12,20 @@ import { MomentHeap } from "../time/moment-heap.js";
 
 export const TIMER_WINDOW_MAX = 4_096;
 
+interface Candidates {
+  duesMs: number[];
+  isCertain: boolean;
+}
+
 export class TimerWindow {
   readonly sizeMax: number;
   #heap = new MomentHeap<Due>();
-  readonly #dueAtByKey = new Map<string, number>();
+  readonly #candidatesByKey = new Map<string, Candidates>();
+  #size = 0;
   #horizonMs = 0;
   /** Timers set beyond the horizon while it is being extended; null: it is not. */
   #meanwhile: Due[] | null = null;
+  #hasShrunk = false;
   #shrinkAbove: number;
 
   constructor(sizeMax: number = TIMER_WINDOW_MAX) {
@@ -23,7 +34,7 @@ export class TimerWindow {
   }
 
   get size(): number {
-    return this.#dueAtByKey.size;
+    return this.#size;
   }
 
   /** What it holds in memory, with what was replaced or cancelled and is not cleared away yet. */
@@ -41,86 +52,114 @@ export class TimerWindow {
   }
 
   get isLow(): boolean {
-    return this.#horizonMs !== Infinity && this.#dueAtByKey.size < this.sizeMax / 4;
+    return this.#horizonMs !== Infinity && this.#size < this.sizeMax / 4;
   }
 
+  /** A timer was set; one of the same name is set no more. */
   set(due: Due): void {
     const key = timerText(due.owner, due.name);
-    if (due.dueAtMs >= this.#horizonMs) {
-      this.#dueAtByKey.delete(key);
-      this.#meanwhile?.push(due);
-      return;
-    }
-    if (this.#dueAtByKey.get(key) === due.dueAtMs) return;
-    this.#dueAtByKey.set(key, due.dueAtMs);
-    this.#heap.push(due.dueAtMs, due);
-    if (this.#dueAtByKey.size > this.#shrinkAbove) this.#shrink();
-    else if (this.#heap.size > 2 * this.#dueAtByKey.size + this.sizeMax) this.#dropPassed();
+    const known = this.#candidatesByKey.get(key);
+    if (known?.isCertain === true && known.duesMs[0] === due.dueAtMs && due.dueAtMs < this.#horizonMs) return;
+    this.#forget(key);
+    this.#add(key, due, true);
   }
 
   cancel(owner: EntityAddress, name: string): void {
-    this.#dueAtByKey.delete(timerText(owner, name));
+    this.#forget(timerText(owner, name));
   }
 
-  /** When the timer is due, if it is in the window. */
+  /** When the timer is due, as far as the window knows. */
   dueAtMs(owner: EntityAddress, name: string): number | undefined {
-    return this.#dueAtByKey.get(timerText(owner, name));
+    return this.#candidatesByKey.get(timerText(owner, name))?.duesMs[0];
   }
 
-  /** Takes a timer that is due and still stands. It is out of the window then, and no longer known here. */
+  /** Takes what may be due. It is out of the window then, and no longer known here. */
   popDue(nowMs: number): Due | undefined {
     for (;;) {
       const due = this.#heap.popDue(nowMs);
-      if (due === undefined) return undefined;
-      const key = timerText(due.owner, due.name);
-      if (this.#dueAtByKey.get(key) !== due.dueAtMs) continue; // cancelled or replaced
-      this.#dueAtByKey.delete(key);
-      return due;
+      if (due === undefined || this.#take(due)) return due;
     }
   }
 
   /** The store is being read from the horizon on, over several turns. */
   beginExtension(): void {
     this.#meanwhile = [];
+    this.#hasShrunk = false;
   }
 
   /** What the store has shown: every timer that is due before `horizonMs`. */
   extend(horizonMs: number, dues: readonly Due[]): void {
     const meanwhile = this.#meanwhile ?? [];
     this.#meanwhile = null;
-    this.#horizonMs = Math.max(this.#horizonMs, horizonMs);
-    for (const due of dues) this.set(due);
-    for (const due of meanwhile) this.set(due);
+    // Shrunk while it was read: between here and where the reading began timers are missing, so that it shows too little.
+    if (!this.#hasShrunk) this.#horizonMs = Math.max(this.#horizonMs, horizonMs);
+    for (const due of dues) this.#add(timerText(due.owner, due.name), due, false);
+    for (const due of meanwhile) this.#add(timerText(due.owner, due.name), due, false);
+  }
+
+  #add(key: string, due: Due, isCertain: boolean): void {
+    if (due.dueAtMs >= this.#horizonMs) {
+      this.#meanwhile?.push(due);
+      return;
+    }
+    const known = this.#candidatesByKey.get(key);
+    if (known === undefined) this.#candidatesByKey.set(key, { duesMs: [due.dueAtMs], isCertain });
+    else if (known.isCertain || known.duesMs.includes(due.dueAtMs)) return;
+    else known.duesMs.push(due.dueAtMs);
+    this.#size++;
+    this.#heap.push(due.dueAtMs, due);
+    if (this.#size > this.#shrinkAbove) this.#shrink();
+    else if (this.#heap.size > 2 * this.#size + this.sizeMax) this.#dropPassed();
+  }
+
+  /** False where it stands here no more: set again, cancelled, or taken before. */
+  #take(due: Due): boolean {
+    const key = timerText(due.owner, due.name);
+    const known = this.#candidatesByKey.get(key);
+    const at = known?.duesMs.indexOf(due.dueAtMs) ?? -1;
+    if (known === undefined || at < 0) return false;
+    known.duesMs.splice(at, 1);
+    this.#size--;
+    if (known.duesMs.length === 0) this.#candidatesByKey.delete(key);
+    return true;
+  }
+
+  #forget(key: string): void {
+    this.#size -= this.#candidatesByKey.get(key)?.duesMs.length ?? 0;
+    this.#candidatesByKey.delete(key);
   }
 
   /** A timer that is set again and again leaves an entry in the heap each time: when they outweigh the others they go. */
   #dropPassed(): void {
     const kept = new MomentHeap<Due>();
-    const keys = new Set<string>();
+    const texts = new Set<string>();
     for (let due = this.#heap.popDue(Infinity); due !== undefined; due = this.#heap.popDue(Infinity)) {
-      const key = timerText(due.owner, due.name);
-      if (this.#dueAtByKey.get(key) !== due.dueAtMs || keys.has(key)) continue;
-      keys.add(key);
+      const text = `${due.dueAtMs} ${timerText(due.owner, due.name)}`;
+      if (!this.#holds(due) || texts.has(text)) continue;
+      texts.add(text);
       kept.push(due.dueAtMs, due);
     }
     this.#heap = kept;
   }
 
+  #holds(due: Due): boolean {
+    return this.#candidatesByKey.get(timerText(due.owner, due.name))?.duesMs.includes(due.dueAtMs) === true;
+  }
+
   /** Keeps the earlier half; the rest is read from the store again when its time comes near. */
   #shrink(): void {
+    this.#hasShrunk = true;
     const kept = new MomentHeap<Due>();
     let count = 0;
     let last = 0;
-    for (;;) {
-      const due = this.#heap.popDue(Infinity);
-      if (due === undefined) break;
-      if (this.#dueAtByKey.get(timerText(due.owner, due.name)) !== due.dueAtMs) continue;
+    for (let due = this.#heap.popDue(Infinity); due !== undefined; due = this.#heap.popDue(Infinity)) {
+      if (!this.#holds(due)) continue;
       if (count < this.sizeMax / 2 || due.dueAtMs === last) {
         kept.push(due.dueAtMs, due);
         last = due.dueAtMs;
         count++;
       } else {
-        this.#dueAtByKey.delete(timerText(due.owner, due.name));
+        this.#take(due);
         this.#horizonMs = Math.min(this.#horizonMs, due.dueAtMs);
       }
     }

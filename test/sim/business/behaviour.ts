@@ -2,7 +2,7 @@
  * What the entities of the simulated business do: pure, and with its own idea of folding. A command either refuses, and
  * leaves nothing, or writes lines and sends.
  */
-import type { EntityAddress } from "../../../src/core/entity/address.js";
+import { addressText, type EntityAddress } from "../../../src/core/entity/address.js";
 import { type Book, type Line, nextChain } from "./book.js";
 
 /** The input of every command. `t` is its token; `p`: the function faults on it until it is repaired. */
@@ -61,7 +61,7 @@ export function fold(type: string, book: Book, line: Line): void {
       if (line.k === "say") for (const to of (line.a ?? "").split(",")) add(`to:${to}`, 1);
       return;
     case "sim/alarm":
-      if (line.k === "arm") x[`armed:${line.a}`] = line.e?.[0] ?? "";
+      if (line.k === "arm" || line.k === "armOther") x[`armed:${line.a}`] = line.e?.[0] ?? "";
       else delete x[`armed:${line.a}`];
       return;
     case "sim/stock":
@@ -121,7 +121,9 @@ export function behave(self: EntityAddress, book: Book, asked: Asked): Did {
       const send = { ...message(ask.to ?? "", "ring", { t: e, a: ask.a ?? "" }), afterMs: ask.v ?? 0, timer: ask.a ?? null };
       return {
         kind: "done",
-        lines: [{ t, k: "arm", a: ask.a ?? "", v: asked.nowMs + (ask.v ?? 0), e: [e] }],
+        lines: [
+          { t, k: ask.to === addressText(self) ? "arm" : "armOther", a: ask.a ?? "", v: asked.nowMs + (ask.v ?? 0), e: [e] },
+        ],
         sends: [send],
         cancels: [],
       };

@@ -42,7 +42,7 @@ export const DECLARED: Readonly<Record<string, Declared>> = {
     commands: ["note"],
     internal: ["hear"],
     events: ["note", "hear"],
-    policy: { exposeEvents: true, history: { kind: "ms", ms: 3_600_000 } },
+    policy: { exposeEvents: true, history: { kind: "ms", ms: 86_400_000 } },
   },
   "sim/relay": { kind: "action", count: 3, commands: ["ping"], internal: ["relay"] },
   "sim/alarm": { kind: "value", count: 8, commands: ["arm", "disarm"], internal: ["ring"] },

@@ -28,7 +28,7 @@ function checkSent(entity: string, line: Line, asked: Set<string>, counts: Reado
     asked.add(token);
     if (isAsk) asked.add(`${token}!`);
     const isHandled = isRepaired(token, history) || isRepaired(token.replace(/>$/, ""), history);
-    if (isHandled || line.k === "arm") continue;
+    if (isHandled || line.k === "arm" || line.k === "armOther") continue;
     const count = counts.get(token) ?? 0;
     if (!isAsk) {
       if (count !== 1) history.violate(`${entity} sent ${token}, which took effect ${count} times`);

@@ -13,7 +13,8 @@ export function checkTimers(books: Books, history: History): void {
       if (k === "arm") {
         standing.set(name, token);
         dueByToken.set(token, v ?? 0);
-      } else if (k === "disarm") standing.delete(name);
+      } else if (k === "armOther") standing.delete(name);
+      else if (k === "disarm") standing.delete(name);
       // Only an entity's own timers can be cancelled to the last moment.
       else if (k === "ring" && t.startsWith(`${entity}#`) && !isRepaired(t, history)) {
         if (standing.get(name) !== t)
@@ -23,7 +24,7 @@ export function checkTimers(books: Books, history: History): void {
       }
     }
     for (const token of standing.values()) {
-      if (history.ownTimers.has(token) && !isRepaired(token, history)) history.violate(`${entity}: timer ${token} never rang`);
+      if (!isRepaired(token, history)) history.violate(`${entity}: timer ${token} never rang`);
     }
   }
 }
