@@ -60,6 +60,13 @@ export class SimJournal {
     for (const position of [...trimmed.bodies.keys()]) if (position < base) trimmed.bodies.delete(position);
   }
 
+  /** Whether every record up to `position` has landed. */
+  isDurable(log: LogId, position: number): boolean {
+    const { bodies, base } = this.#log(log);
+    for (let at = base; at <= position; at++) if (!bodies.has(at)) return false;
+    return true;
+  }
+
   #land(log: LogId, position: number, body: Uint8Array): AppendOutcome {
     const { bodies, base } = this.#log(log);
     const standing = bodies.get(position);

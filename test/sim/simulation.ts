@@ -71,7 +71,12 @@ class Simulation implements Surroundings {
     this.#types = drawTypes(this.world.random);
     this.#disk = new Disk(this.world, this.#mix);
     this.#functionDisk = new Disk(this.world, this.#mix);
-    this.#manifests = new ManifestWatch(this.#settings.freshClusterId, () => this.snapshots.objects, this.#history);
+    this.#manifests = new ManifestWatch(
+      this.#settings.freshClusterId,
+      () => this.snapshots.objects,
+      (log, position) => this.journal.isDurable(log, position),
+      this.#history,
+    );
     this.journal = new SimJournal(this.#disk);
     this.directory = new SimDirectory(this.#disk, (key, body) => this.#manifests.swapped(key, body));
     this.snapshots = new SimSnapshots(this.#disk, (object) => this.#manifests.deleted(object));
@@ -124,6 +129,10 @@ class Simulation implements Surroundings {
     this.world.trace(`${incarnation.name} ended: ${JSON.stringify(reason)}`);
     if ((reason.kind === "broken" && !isCrash) || reason.kind === "refused") {
       this.#history.violate(`${incarnation.name} ended: ${reason.message}`);
+    }
+    // One incarnation lives at a time: nobody else writes to its log.
+    if (reason.kind === "fenced" && reason.message.includes(" was taken by ")) {
+      this.#history.violate(`${incarnation.name} took its own record for another's: ${reason.message}`);
     }
     this.#incarnation = null;
     this.#isStarted = false;

@@ -1,0 +1,175 @@
+/**
+ * Broken routers: each is one small change of the compiled core, by exact text. A simulation of one must find a violation,
+ * or the checker that it is meant for proves nothing.
+ */
+
+export interface Mutant {
+  readonly name: string;
+  /** Under dist/src/core. */
+  readonly file: string;
+  /** Stands in the compiled file exactly once. */
+  readonly from: string;
+  readonly to: string;
+  /** What the change means, and which promise it breaks. */
+  readonly why: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "acknowledge-before-durable",
+    file: "log/gate.js",
+    from: "if (position <= this.#durable) {",
+    to: "if (position >= 0) {",
+    why: "Outputs leave at once, whatever they saw: a crash takes back what was answered.",
+  },
+  {
+    name: "forget-the-nonce",
+    file: "log/log-writer.js",
+    from: "const nonce = this.#openNonce;",
+    to: "const nonce = this.#nextNonce();",
+    why: "The writer forgets which nonce a record bears: its own record, found after an uncertain append, is somebody else's to it.",
+  },
+  {
+    name: "take-unknown-for-failed",
+    file: "log/log-writer.js",
+    from: 'this.#setStatus(record, "looking");\n                effects.push(this.#look(record));\n                return;',
+    to: 'this.#pendingBytes += record.body.length;\n                this.#pending.push({ ...record, position: this.#nextPosition++, status: "queued" });\n                return this.#succeed(record, nowMs);',
+    why: "An append whose end nobody knows has failed, so its entries go to the next position. Trying the same position again would be safe, and is what refusals do.",
+  },
+  {
+    name: "skip-a-position",
+    file: "log/log-writer.js",
+    from: "while (this.#pending[done]?.isDone === true) {",
+    to: "while (this.#pending[done] !== undefined && this.#pending[done].position <= record.position) {",
+    why: "The durable prefix passes over positions that have not succeeded, once a later one has.",
+  },
+  {
+    name: "replay-from-one-too-far",
+    file: "ownership/claim.js",
+    from: "Math.max(former.covered + 1, node.base)",
+    to: "Math.max(former.covered + 2, node.base)",
+    why: "The first record that no segment covers is not replayed.",
+  },
+  {
+    name: "consumed-mark-after-the-effects",
+    file: "shard/invocations.js",
+    from: "const position = this.#context.commit(body, fold);",
+    to: `const { marksOf, withoutMarks } = {
+            marksOf: { ...body, previousVersion: body.version, state: undefined, events: [], born: [], timersSet: [], timersCancelled: [], timersPast: [], withdrawn: [], withdrawnInbox: [] },
+            withoutMarks: { ...body, consumed: [] },
+        };
+        const position = this.#context.commit(withoutMarks, fold);
+        this.#context.host.log.cut(this.#context.host.tickMs);
+        this.#context.commit(marksOf, null);`,
+    why: "An entry is atomic, so the marks go into a second one, in the next record: a crash between the two runs a command twice.",
+  },
+  {
+    name: "timer-fires-early",
+    file: "shard/timers.js",
+    from: "state.timers.popDue(nowMs);",
+    to: "state.timers.popDue(nowMs + 20);",
+    why: "A timer comes due up to 20 ms before its time.",
+  },
+  {
+    name: "cancel-ignored-when-due",
+    file: "shard/proposal.js",
+    from: 'withdrawn: withdrawn.filter((number) => !this.#isConsumed("message", number)),',
+    to: "withdrawn: [],",
+    why: "A timer that has come due, and whose command waits behind the one that cancels it, runs all the same.",
+  },
+  {
+    name: "late-answer-accepted",
+    file: "invoking.js",
+    from: "this.#attemptByNumber.delete(attempt);",
+    to: "",
+    why: "An attempt that is over still finds its entities, which run another attempt by now.",
+  },
+  {
+    name: "refusal-keeps-an-event",
+    file: "shard/proposal.js",
+    from: `case "refused":
+                this.#checkPayload("refusal", result.details);`,
+    to: `case "refused":
+                if (this.#slot.spec.kind === "event-sourced")
+                    this.#emit({ name: [...this.#slot.spec.events.keys()][0], eventVersion: 1, data: new TextEncoder().encode(JSON.stringify({ t: item.command.id, k: "kept" })) });`,
+    why: "A refusal carries no events by its type, so one is made up for it: the entity's history has a line of what was refused.",
+  },
+  {
+    name: "flush-includes-what-is-not-durable",
+    file: "ownership/custody.js",
+    from: "if (manifest.coveredTo !== null && manifest.coveredTo > this.#tools.log.durable)",
+    to: "if (manifest.coveredTo !== null && manifest.coveredTo < 0)",
+    why: "The manifest names a segment with entries that may never become durable.",
+  },
+  {
+    name: "compaction-drops-the-newest-tombstone",
+    file: "store/segment-merge.js",
+    from: "if (!this.#job.isBottom)",
+    to: "if (this.#job.nowMs < 0)",
+    why: "A merge leaves out a tombstone that is a key's newest version, though older versions lie below it: what was deleted comes back.",
+  },
+  {
+    name: "idempotency-stored-after-the-reply",
+    file: "shard/invocations.js",
+    from: "const position = this.#context.commit(body, fold);",
+    to: `const results = body.consumed.filter((one) => one.result !== null).map((one) => ({ ...one, origin: { kind: "client" }, deadLetter: null }));
+        const position = this.#context.commit({ ...body, consumed: body.consumed.map((one) => ({ ...one, result: null })) }, fold);
+        if (results.length > 0) {
+            this.#context.host.log.cut(this.#context.host.tickMs);
+            this.#context.commit({ ...body, previousVersion: body.version, state: undefined, events: [], consumed: results, born: [], timersSet: [], timersCancelled: [], timersPast: [], withdrawn: [], withdrawnInbox: [] }, null);
+        }`,
+    why: "What later duplicates are answered with is in the next record, and the reply does not wait for it.",
+  },
+  {
+    name: "skipped-command-out-of-order",
+    file: "shard/invocations.js",
+    from: "slot.mailbox.unshift(fault.item, ...skipped);",
+    to: "slot.mailbox.unshift(...[...skipped].reverse(), fault.item);",
+    why: "What was skipped behind a fault runs before it, the last first.",
+  },
+  {
+    name: "outbox-forgotten-on-send",
+    file: "shard/messages.js",
+    from: "if (!this.#context.host.send(message))",
+    to: "if (this.#context.host.send(message))\n                this.acknowledged(message.targetShard, message.number);\n            else",
+    why: "A message counts as acknowledged when it was sent: a crash before its target has consumed it loses it.",
+  },
+  {
+    name: "seal-at-the-wrong-position",
+    file: "ownership/log-end.js",
+    from: 'if (outcome.kind === "happened")\n            return then(position);',
+    to: 'if (outcome.kind === "happened")\n            return then(position - 1);',
+    why: "The log ends one position before its seal. (With the seal one too far nothing would be lost: what may land in between was never acknowledged.)",
+  },
+  {
+    name: "duplicate-acknowledged-before-the-original",
+    file: "shard/arrivals.js",
+    from: "this.#context.answer(request, this.#context.host.log.last, answer);",
+    to: "this.#context.answer(request, 0, answer);",
+    why: "A duplicate is answered from the stored result, though the entry with it may not be durable yet.",
+  },
+  {
+    name: "refusal-released-before-what-it-saw",
+    file: "shard/invocations.js",
+    from: "this.#context.answer(request, position, {",
+    to: 'this.#context.answer(request, outcome.kind === "refused" ? 0 : position, {',
+    why: "A refusal does not wait for the entries that it was decided on.",
+  },
+  {
+    name: "marks-kept-as-a-maximum",
+    file: "shard/marks.js",
+    from: "this.#above.add(number);",
+    to: "this.#low = number + 1;",
+    why: "Consuming a number marks all below it: what was overtaken never runs.",
+  },
+  {
+    name: "message-numbers-from-the-outbox",
+    file: "shard/shard-state.js",
+    from: "return this.nextNumberByTarget.get(target) ?? 1;",
+    to: "return Math.max(0, ...[...this.outbox.from(target, 0)].map(({ number }) => number)) + 1;",
+    why: "The next number is behind the highest that is unacknowledged: numbers come again, and their marks are there already.",
+  },
+];
+
+/** Broken disks, for the power cuts: the mutants of test/power-cut/mutants.ts. */
+export const POWER_CUT_MUTANTS: readonly string[] = ["ack-before-fdatasync", "no-directory-sync"];

@@ -1,0 +1,99 @@
+/** Puts mutants on trial: copies of the compiled program, each changed at one place, in processes of their own. */
+import { type ChildProcess, fork } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Mutant } from "./mutants.js";
+import type { SeedsMessage } from "./seeds.js";
+
+/** What came of a trial. A mutant that `hung` in one seed has stood still for its whole time: that is no kill. */
+export type Verdict =
+  | { readonly kind: "killed"; readonly seed: number; readonly message: string; readonly tookMs: number }
+  | { readonly kind: "survived"; readonly seeds: number; readonly isHung: boolean }
+  | { readonly kind: "failed"; readonly message: string };
+
+const EXIT_GRACE_MS = 5_000;
+
+/** A copy of the compiled program that can be changed and put back. */
+export class Copy {
+  readonly #root: string;
+
+  private constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** `repository` holds dist, package.json and node_modules. */
+  static async of(repository: string): Promise<Copy> {
+    const root = await mkdtemp(join(tmpdir(), "holdfast-mutants-"));
+    await cp(join(repository, "package.json"), join(root, "package.json"));
+    await symlink(join(repository, "node_modules"), join(root, "node_modules"));
+    await cp(join(repository, "dist", "src"), join(root, "dist", "src"), { recursive: true });
+    await cp(join(repository, "dist", "test", "sim"), join(root, "dist", "test", "sim"), { recursive: true });
+    return new Copy(root);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#root, { recursive: true, force: true });
+  }
+
+  /** Runs seeds 1, 2, 3 and so on over the mutant, until one shows a violation or `limitMs` have passed. */
+  async try(mutant: Mutant, limitMs: number): Promise<Verdict> {
+    const path = join(this.#root, "dist", "src", "core", mutant.file);
+    const text = await readFile(path, "utf8");
+    const places = text.split(mutant.from).length - 1;
+    if (places !== 1) return { kind: "failed", message: `its text stands ${places} times in ${mutant.file}, not once` };
+    await writeFile(
+      path,
+      text.replace(mutant.from, () => mutant.to),
+    );
+    try {
+      return await this.run([], limitMs);
+    } finally {
+      await writeFile(path, text);
+    }
+  }
+
+  /** Runs seeds over the program as it stands; none given: 1, 2, 3 and so on. */
+  run(seeds: readonly number[], limitMs: number): Promise<Verdict> {
+    const beganAtMs = performance.now();
+    const child = fork(join(this.#root, "dist", "test", "sim", "mutants", "seeds.js"), seeds.map(String), { silent: true });
+    return judge(child, beganAtMs, limitMs);
+  }
+}
+
+function judge(child: ChildProcess, beganAtMs: number, limitMs: number): Promise<Verdict> {
+  return new Promise((resolve) => {
+    let begun = 0;
+    let complaint = "";
+    let found: SeedsMessage | null = null;
+    let lastBeganAtMs = beganAtMs;
+    child.stderr?.on("data", (chunk: Buffer) => {
+      complaint = (complaint + chunk.toString()).slice(-2_000);
+    });
+    const limit = setTimeout(() => child.kill("SIGKILL"), limitMs);
+    child.on("message", (message: SeedsMessage) => {
+      if (message.kind === "begins") {
+        begun++;
+        lastBeganAtMs = performance.now();
+        return;
+      }
+      found = message;
+      clearTimeout(limit);
+      setTimeout(() => child.kill("SIGKILL"), EXIT_GRACE_MS).unref();
+    });
+    child.on("close", (code, signal) => {
+      clearTimeout(limit);
+      resolve(verdict(code, signal));
+    });
+
+    function verdict(code: number | null, signal: NodeJS.Signals | null): Verdict {
+      if (found?.kind === "violated") {
+        return { kind: "killed", seed: found.seed, message: found.message, tookMs: performance.now() - beganAtMs };
+      }
+      if (found !== null) return { kind: "survived", seeds: begun, isHung: false };
+      const isTimedOut = signal === "SIGKILL" && performance.now() - beganAtMs >= limitMs;
+      if (!isTimedOut) return { kind: "failed", message: `its process ended with ${signal ?? code}: ${complaint}` };
+      return { kind: "survived", seeds: begun, isHung: performance.now() - lastBeganAtMs > limitMs / 2 };
+    }
+  });
+}
