@@ -73,7 +73,7 @@ const drawn = boxes.map(({ name, x, depth, width, totalUs }) => {
 });
 writeFileSync(
   output,
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="10">\n${drawn.join("\n")}\n</svg>\n`,
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="10">\n<title>CPU time by function and caller</title>\n${drawn.join("\n")}\n</svg>\n`,
 );
 
 const selfByName = new Map();
