@@ -30,6 +30,8 @@ export interface FaultMix {
     readonly wrong: number;
     readonly slow: number;
     readonly poison: number;
+    /** One command faults, this once: what stands behind it in the invocation is skipped. */
+    readonly fault: number;
   };
   readonly clients: { readonly leave: number; readonly duplicate: number; readonly reuse: number };
   /** Times of one operation: usual milliseconds, and how often it takes much longer. */
@@ -51,7 +53,7 @@ export const NO_FAULTS: FaultMix = {
   journalRead: { failed: 0 },
   directory: { lost: 0, landed: 0, late: 0, readFailed: 0 },
   snapshot: { refused: 0, torn: 0, lost: 0, landed: 0, late: 0, readFailed: 0, deleteFailed: 0 },
-  functions: { timeout: 0, cut: 0, unavailable: 0, malformed: 0, partial: 0, doubled: 0, wrong: 0, slow: 0, poison: 0 },
+  functions: { timeout: 0, cut: 0, unavailable: 0, malformed: 0, partial: 0, doubled: 0, wrong: 0, slow: 0, poison: 0, fault: 0 },
   clients: { leave: 0, duplicate: 0, reuse: 0 },
   diskMs: 1,
   diskSlow: 0,
@@ -95,6 +97,7 @@ export function drawFaults(random: Random): FaultMix {
       wrong: rate(0.15),
       slow: rate(0.05),
       poison: rate(0.01),
+      fault: rate(0.05),
     },
     clients: { leave: rate(0.1), duplicate: rate(0.5), reuse: rate(0.05) },
     diskMs: random.pick([0.2, 1, 4]),

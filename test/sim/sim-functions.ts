@@ -131,6 +131,7 @@ export class SimFunctions {
     if (command.isQuery)
       return done(n, { n: book.n, chain: book.chain, x: book.x, log: ask.a === "log" ? book.log : undefined }, [], []);
     if (ask.p === true && command.answer === null && !this.isRepaired) return { n, kind: "faulted", message: "poison" };
+    if (this.#disk.random.chance(this.#disk.mix.functions.fault)) return { n, kind: "faulted", message: "simulated" };
     if (command.nowMs > world.wallMaxMs)
       this.#violate(`${ask.t} ran before its time: ${command.nowMs}, it is ${world.wallMaxMs}`);
     const outcome = command.answer === null ? null : command.answer.kind;
