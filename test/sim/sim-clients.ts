@@ -170,7 +170,8 @@ export class SimClients {
     this.#try(record, 0);
     if (record.hasKey && random.chance(this.#mix.clients.duplicate)) {
       this.#world.count("fault.client.duplicate");
-      this.#world.after(random.between(0, 500), () => this.#try(record, RETRIES_MAX));
+      // Most of them before the first is durable.
+      this.#world.after(random.between(0, random.pick([10, 30, 500])), () => this.#try(record, RETRIES_MAX));
     }
     if (record.hasKey && random.chance(this.#mix.clients.reuse))
       this.#world.after(random.between(50, 2_000), () => this.#reuse(record));

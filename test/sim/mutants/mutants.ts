@@ -81,7 +81,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "late-answer-accepted",
     file: "invoking.js",
     from: "this.#attemptByNumber.delete(attempt);",
-    to: "",
+    to: `open.slots.forEach((slot, n) => Object.defineProperty(open.slots, n, { get: () => (slot?.status === "running" ? slot : null), set: () => undefined }));`,
     why: "An attempt that is over still finds its entities, which run another attempt by now.",
   },
   {
@@ -115,10 +115,11 @@ export const MUTANTS: readonly Mutant[] = [
     to: `const results = body.consumed.filter((one) => one.result !== null).map((one) => ({ ...one, origin: { kind: "client" }, deadLetter: null }));
         const position = this.#context.commit({ ...body, consumed: body.consumed.map((one) => ({ ...one, result: null })) }, fold);
         if (results.length > 0) {
-            this.#context.host.log.cut(this.#context.host.tickMs);
-            this.#context.commit({ ...body, previousVersion: body.version, state: undefined, events: [], consumed: results, born: [], timersSet: [], timersCancelled: [], timersPast: [], withdrawn: [], withdrawnInbox: [] }, null);
+            if (this.unstored !== undefined)
+                this.#context.commit(this.unstored, null);
+            this.unstored = { ...body, previousVersion: body.version, state: undefined, events: [], consumed: results, born: [], timersSet: [], timersCancelled: [], timersPast: [], withdrawn: [], withdrawnInbox: [] };
         }`,
-    why: "What later duplicates are answered with is in the next record, and the reply does not wait for it.",
+    why: "What later duplicates are answered with is stored with the shard's next results, and the reply does not wait for it.",
   },
   {
     name: "skipped-command-out-of-order",
