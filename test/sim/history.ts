@@ -56,6 +56,8 @@ export class History {
   readonly outcomeByAnswer = new Map<string, string>();
   /** Registers that were not searched for a linear order. */
   tooConcurrent = 0;
+  /** By how much the wall clock was put back, in all: a shard may have been given a later `now` than its own. */
+  clockBackMs = 0;
   readonly violations: string[] = [];
 
   violate(message: string): void {

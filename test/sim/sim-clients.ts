@@ -112,10 +112,10 @@ export class SimClients {
       case "command":
         return this.#answered(asking.record, answer);
       case "reused":
-        return this.#answeredReuse(answer);
+        return this.#answeredReuse(asking.record, answer);
       case "outcome":
         if (answer.kind === "outcome") this.#learned(asking.record, answer);
-        else if (answer.kind === "pending" && !this.isWindingUp) this.#askOutcome(asking.record);
+        else if (answer.kind === "pending" && !this.isWindingUp && this.#random.chance(0.5)) this.#askOutcome(asking.record);
         return;
       case "query":
       case "state":
@@ -358,9 +358,10 @@ export class SimClients {
     if (!isTaken) this.#askingByRequest.delete(request);
   }
 
-  #answeredReuse(answer: Answer): void {
-    if (answer.kind === "problem") return;
-    this.#history.violate(`a key that was used for another body was answered with '${answer.kind}'`);
+  #answeredReuse(record: CommandRecord, answer: Answer): void {
+    // A purged entity has forgotten the key as well.
+    if (answer.kind === "problem" || record.entity.type === "sim/scratch") return;
+    this.#history.violate(`the key of ${record.id}, used for another body, was answered with '${answer.kind}'`);
   }
 
   #query(entity: EntityAddress): void {

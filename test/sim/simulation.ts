@@ -4,12 +4,12 @@
  */
 import type { Answer, Effect, EndReason } from "../../src/core/effect.js";
 import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
-import type { AdminAsked, Input, ReadAsked } from "../../src/core/input.js";
+import type { Input } from "../../src/core/input.js";
 import type { RouterCore } from "../../src/core/router-core.js";
-import { type Book, bookOf, type Line, parsed } from "./business/book.js";
+import { bookOf, type Line, parsed } from "./business/book.js";
 import { DECLARED, drawTypes, ENTITIES, PLACEMENTS } from "./business/catalog.js";
 import { check } from "./checkers/check.js";
-import type { Books } from "./checkers/final-books.js";
+import type { Books, FinalBook } from "./checkers/final-books.js";
 import { ManifestWatch } from "./checkers/manifests-name-what-exists.js";
 import { checkQueues } from "./checkers/queues-within-limits.js";
 import { Disk } from "./disk.js";
@@ -142,7 +142,7 @@ class Simulation implements Surroundings {
   }
 
   stepped(core: RouterCore): void {
-    checkQueues(core, this.#settings, this.#types, this.#history);
+    checkQueues(core, this.#settings, this.#types, this.#history, this.world.countOf("component.steps") % 8 === 0);
   }
 
   #start(): void {
@@ -197,8 +197,9 @@ class Simulation implements Surroundings {
       if (isDone()) return;
       this.#clients.act();
       // In the hour without functions little is asked, or it would fill up with refusals.
-      const slowness = this.functions.isDown && this.#mix.longOutages > 0 ? 400 : 1;
-      world.after(random.between(0, 2 * paceMs * slowness), act);
+      const isServed = this.#incarnation?.core.phase === "open" && !this.functions.isDown;
+      const hourly = this.functions.isDown && this.#mix.longOutages > 0 ? 400 : 1;
+      world.after(random.between(0, 2 * paceMs * hourly * (isServed ? 1 : 5)), act);
     };
     act();
     world.run(beganAtMs + 400_000 + (this.#mix.longOutages > 0 ? 3_700_000 : 0), isDone);
@@ -269,7 +270,10 @@ class Simulation implements Surroundings {
   #jump(): void {
     const ms = this.random.between(-6_000, 6_000);
     if (Math.abs(this.world.wallOffsetMs + ms) > 10_000) return;
-    this.#trouble(ms < 0 ? "clockBack" : "clockForth", () => this.world.jumpClock(ms));
+    this.#trouble(ms < 0 ? "clockBack" : "clockForth", () => {
+      this.world.jumpClock(ms);
+      if (ms < 0) this.#history.clockBackMs -= ms;
+    });
   }
 
   #redeploy(isMissingTypes: boolean): void {
@@ -331,20 +335,41 @@ class Simulation implements Surroundings {
 
   /** Reads every book through the router: its state, and where there is one its history. */
   #readBooks(): Books | null {
-    const books = new Map<string, { book: Book; version: number; history: Line[] | null }>();
-    for (const entity of ENTITIES) {
-      const state = this.#answerTo({ kind: "stateAsked", request: 0, of: entity, isAdmin: true });
-      if (state?.kind !== "state") {
-        this.#history.violate(`the state of ${addressText(entity)} was answered with ${JSON.stringify(state)}`);
-        return null;
-      }
-      books.set(addressText(entity), { book: bookOf(state.state), version: state.version, history: this.#historyOf(entity) });
+    const books = new Map<string, FinalBook>();
+    for (const entity of ENTITIES) this.#readBook(entity, (book) => books.set(addressText(entity), book));
+    let letters: Answer | null = null;
+    this.#clients.ask({ kind: "deadLettersAsked", request: 0, of: null, limit: 10_000 }, (answer) => {
+      letters = answer;
+    });
+    this.world.run(this.world.nowMs + 10_000, () => books.size === ENTITIES.length && letters !== null);
+    const missing = ENTITIES.filter((entity) => !books.has(addressText(entity)));
+    if (missing.length > 0)
+      this.#history.violate(`these cannot be read: ${missing.map((entity) => addressText(entity)).join(", ")}`);
+    const answer = letters as Answer | null;
+    if (answer?.kind === "deadLetters") {
+      for (const { deadLetter } of answer.deadLetters) this.#history.dead.add(parsed<{ t: string }>(deadLetter.command.input).t);
     }
-    const letters = this.#answerTo({ kind: "deadLettersAsked", request: 0, of: null, limit: 10_000 });
-    if (letters?.kind === "deadLetters") {
-      for (const { deadLetter } of letters.deadLetters) this.#history.dead.add(parsed<{ t: string }>(deadLetter.command.input).t);
-    }
-    return books;
+    return missing.length === 0 ? books : null;
+  }
+
+  #readBook(entity: EntityAddress, then: (book: FinalBook) => void): void {
+    this.#clients.ask({ kind: "stateAsked", request: 0, of: entity, isAdmin: true }, (answer) => {
+      if (answer.kind !== "state") return;
+      const book = bookOf(answer.state);
+      const { version } = answer;
+      if (DECLARED[entity.type]?.kind !== "event-sourced") then({ book, version, history: null });
+      else this.#readHistory(entity, 0, [], (history) => then({ book, version, history }));
+    });
+  }
+
+  #readHistory(entity: EntityAddress, after: number, lines: Line[], then: (lines: readonly Line[]) => void): void {
+    const page = { kind: "eventsAsked", request: 0, of: entity, after, limit: 50, follow: false, isAdmin: true } as const;
+    this.#clients.ask(page, (answer) => {
+      if (answer.kind !== "events") return;
+      for (const event of answer.events) lines.push(parsed<Line>(event.data));
+      if (answer.next === null) then(lines);
+      else this.#readHistory(entity, answer.next, lines, then);
+    });
   }
 
   #conclude(books: Books, again: Books): void {
@@ -356,34 +381,5 @@ class Simulation implements Surroundings {
     }
     check(books, again, history);
     this.world.count("checker.tooConcurrent", history.tooConcurrent);
-  }
-
-  #historyOf(entity: EntityAddress): Line[] | null {
-    if (DECLARED[entity.type]?.kind !== "event-sourced") return null;
-    const lines: Line[] = [];
-    for (let after = 0; ; ) {
-      const page = this.#answerTo({
-        kind: "eventsAsked",
-        request: 0,
-        of: entity,
-        after,
-        limit: 50,
-        follow: false,
-        isAdmin: true,
-      });
-      if (page?.kind !== "events") return null;
-      for (const event of page.events) lines.push(parsed<Line>(event.data));
-      if (page.next === null) return lines;
-      after = page.next;
-    }
-  }
-
-  #answerTo(input: AdminAsked | ReadAsked): Answer | null {
-    let answer: Answer | null = null;
-    this.#clients.ask(input, (given) => {
-      answer = given;
-    });
-    this.world.run(this.world.nowMs + 10_000, () => answer !== null);
-    return answer;
   }
 }

@@ -12,10 +12,13 @@ export interface FinalBook {
 /** By address. */
 export type Books = ReadonlyMap<string, FinalBook>;
 
-/** How often each token took effect. */
+/** How often each token took effect. Without purged entities: they forget what was asked of them. */
 export function effectsByToken(books: Books): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
-  for (const { book } of books.values()) for (const { t } of book.log) counts.set(t, (counts.get(t) ?? 0) + 1);
+  for (const [entity, { book }] of books) {
+    if (entity.startsWith("sim/scratch/")) continue;
+    for (const { t } of book.log) counts.set(t, (counts.get(t) ?? 0) + 1);
+  }
   return counts;
 }
 

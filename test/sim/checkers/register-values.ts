@@ -18,7 +18,7 @@ interface Operation {
 }
 
 /** Beyond this many states a register counts as too concurrent to be searched. */
-const STATES_MAX = 200_000;
+const STATES_MAX = 5_000;
 
 export function checkRegisters(books: Books, history: History): void {
   const counts = effectsByToken(books);
