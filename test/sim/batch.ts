@@ -25,7 +25,9 @@ export async function runSeeds(
   let isStopped = false;
   await Promise.all(
     Array.from({ length: threads }, async () => {
-      const worker = new Worker(options.worker ?? new URL("./batch-worker.js", import.meta.url));
+      const worker = new Worker(options.worker ?? new URL("./batch-worker.js", import.meta.url), {
+        resourceLimits: { maxYoungGenerationSizeMb: 64 },
+      });
       try {
         for (let seed = next(); seed !== null && !isStopped; seed = next()) {
           const report = await ask(worker, seed);

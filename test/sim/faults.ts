@@ -38,6 +38,8 @@ export interface FaultMix {
   readonly diskMs: number;
   readonly diskSlow: number;
   readonly crashes: number;
+  /** How many of the crashes are none: the process goes on, while the next one has started already. */
+  readonly zombies: number;
   readonly stops: number;
   readonly clockJumps: number;
   readonly fullDisks: number;
@@ -58,6 +60,7 @@ export const NO_FAULTS: FaultMix = {
   diskMs: 1,
   diskSlow: 0,
   crashes: 0,
+  zombies: 0,
   stops: 0,
   clockJumps: 0,
   fullDisks: 0,
@@ -103,6 +106,7 @@ export function drawFaults(random: Random): FaultMix {
     diskMs: random.pick([0.2, 1, 4]),
     diskSlow: rate(0.1),
     crashes: 3 + random.below(4),
+    zombies: random.pick([0, 0.2, 0.6]),
     stops: random.below(3),
     clockJumps: random.chance(0.4) ? 1 + random.below(4) : 0,
     fullDisks: random.chance(0.3) ? 1 : 0,

@@ -46,7 +46,9 @@ export class History {
   readonly commands = new Map<string, CommandRecord>();
   readonly sights: SightRecord[] = [];
   readonly fed: FeedRecord[] = [];
-  /** Command ids of dead letters that an operator retried: they run late, out of the order in which they were sent. */
+  /** Replies of processes that were left behind while the next one had started. */
+  readonly lateReplies: { readonly record: CommandRecord; readonly sight: Sight }[] = [];
+  /** Tokens of dead letters that an operator retried: they run late, out of the order in which they were sent. */
   readonly retried = new Set<string>();
   /** Tokens of commands that an operator dropped. */
   readonly dropped = new Set<string>();

@@ -23,8 +23,10 @@ export interface Surroundings {
   readonly snapshots: SimSnapshots;
   readonly functions: SimFunctions;
   /** Answers and feeds, for whoever asked. */
-  output(effect: Effect): void;
+  output(incarnation: Incarnation, effect: Effect): void;
   started(incarnation: Incarnation): void;
+  /** Its time has come: it is killed, or left behind. */
+  crashed(incarnation: Incarnation): void;
   ended(incarnation: Incarnation, reason: EndReason): void;
   /** After every step. */
   stepped(core: RouterCore): void;
@@ -38,6 +40,8 @@ export class Incarnation implements Caller {
   #isAlive = true;
   #isTurnDue = false;
   #wakeAtMs = Infinity;
+  /** It goes on although the next one has started. */
+  isZombie = false;
   /** Steps until it crashes in the middle of one. */
   crashAfterSteps = Infinity;
 
@@ -74,16 +78,15 @@ export class Incarnation implements Caller {
     const effects: Effect[] = [];
     this.core.step({ wallMs: world.wallMs, monotonicMs: world.nowMs }, inputs, effects);
     world.count("component.steps");
-    this.#around.stepped(this.core);
+    if (!this.isZombie) this.#around.stepped(this.core);
     const isCrashing = --this.crashAfterSteps <= 0;
-    const performed = isCrashing ? random.below(effects.length + 1) : effects.length;
+    const performed = isCrashing && !this.isZombie ? random.below(effects.length + 1) : effects.length;
     for (let at = 0; at < performed && this.#isAlive; at++) this.#perform(effects[at] as Effect);
     if (!this.#isAlive) return;
     if (isCrashing) {
-      world.trace(`${this.name} crashes`);
-      world.count("fault.crash");
-      this.#around.ended(this, { kind: "broken", message: "crash" });
-      return;
+      this.crashAfterSteps = Infinity;
+      this.#around.crashed(this);
+      if (!this.#isAlive) return;
     }
     this.#planWake();
   }
@@ -107,7 +110,7 @@ export class Incarnation implements Caller {
     switch (effect.kind) {
       case "answer":
       case "feed":
-        return this.#around.output(effect);
+        return this.#around.output(this, effect);
       case "invoke":
         return functions.invoke(this, effect, give);
       case "append": {

@@ -8,6 +8,7 @@ import type { AdminAsked, Input, ReadAsked } from "../../src/core/input.js";
 import type { Ask } from "./business/behaviour.js";
 import { bytesOf, type Line, parsed, type Sight } from "./business/book.js";
 import { DECLARED, ENTITIES, ENTITIES_BY_TYPE } from "./business/catalog.js";
+import { hasBook } from "./checkers/final-books.js";
 import type { FaultMix } from "./faults.js";
 import type { CommandRecord, History } from "./history.js";
 import type { Random } from "./random.js";
@@ -36,6 +37,8 @@ export class SimClients {
   readonly #history: History;
   readonly #submit: Submit;
   readonly #askingByRequest = new Map<number, Asking>();
+  /** Commands that the clients gave up because their connection broke, by request. */
+  readonly #leftBehind = new Map<number, CommandRecord>();
   #requests = 0;
   #commands = 0;
   /** No more feeds, retries of what is unknown, or mischief. */
@@ -91,13 +94,28 @@ export class SimClients {
 
   /** The router is gone: nobody knows what came of what was under way. */
   disconnected(): void {
-    const lost = [...this.#askingByRequest.values()];
+    const lost = [...this.#askingByRequest];
     this.#askingByRequest.clear();
-    for (const asking of lost) {
-      if (asking.kind === "command") this.#unknown(asking.record);
-      else if (asking.kind === "follow") this.#followLater(asking.entity, asking.next);
+    for (const [request, asking] of lost) {
+      if (asking.kind === "command") {
+        this.#leftBehind.set(request, asking.record);
+        this.#unknown(asking.record);
+      } else if (asking.kind === "follow") this.#followLater(asking.entity, asking.next);
       else if (asking.kind === "other") this.#world.count("client.lost");
     }
+  }
+
+  /**
+   * Of a process that was left behind: what it acknowledges must hold all the same. What it only shows may be old: that is
+   * what leases are for (RULES.md 4), and one machine has a lock on its data instead.
+   */
+  outputLate(effect: Effect): void {
+    if (effect.kind !== "answer" || effect.answer.kind !== "outcome" || effect.answer.isDuplicate) return;
+    const record = this.#leftBehind.get(effect.request);
+    const { outcome } = effect.answer;
+    if (record === undefined || outcome.kind !== "replied" || !hasBook(record.entity.type)) return;
+    this.#world.count("answer.leftBehind");
+    this.#history.lateReplies.push({ record, sight: parsed<Sight>(outcome.reply) });
   }
 
   output(effect: Effect): void {

@@ -123,7 +123,8 @@ export class SimSnapshots {
     for (;;) {
       const step = merge.step();
       if (step.kind === "read") {
-        const isFailed = this.#isReadFailed();
+        // A merge reads many times, and one failure fails it whole.
+        const isFailed = this.#disk.random.chance(0.2) && this.#isReadFailed();
         merge.supply(step.input, isFailed ? FAILED : this.#bytes(step.object, step.offset, step.length));
       } else if (step.kind === "chunk") chunks.push(step.bytes);
       else if (step.kind === "failed") return step;

@@ -112,14 +112,30 @@ class Simulation implements Surroundings {
     };
   }
 
-  output(effect: Effect): void {
-    this.#clients.output(effect);
+  output(incarnation: Incarnation, effect: Effect): void {
+    if (incarnation.isZombie) this.#clients.outputLate(effect);
+    else this.#clients.output(effect);
   }
 
   started(incarnation: Incarnation): void {
+    if (incarnation.isZombie) return;
     this.#isStarted = true;
     this.world.count("component.started");
     if (this.random.chance(0.3)) incarnation.deliver(this.#deployments());
+  }
+
+  crashed(incarnation: Incarnation): void {
+    const { world } = this;
+    if (!this.random.chance(this.#mix.zombies)) {
+      world.trace(`${incarnation.name} crashes`);
+      world.count("fault.crash");
+      return this.ended(incarnation, { kind: "broken", message: "crash" });
+    }
+    world.trace(`${incarnation.name} is left behind`);
+    world.count("fault.zombie");
+    incarnation.isZombie = true;
+    this.#leave();
+    world.after(this.random.between(100, 8_000), () => incarnation.kill());
   }
 
   ended(incarnation: Incarnation, reason: EndReason): void {
@@ -127,13 +143,19 @@ class Simulation implements Surroundings {
     const isCrash = reason.kind === "broken" && reason.message === "crash";
     this.world.count(`end.${isCrash ? "crash" : reason.kind}`);
     this.world.trace(`${incarnation.name} ended: ${JSON.stringify(reason)}`);
-    if ((reason.kind === "broken" && !isCrash) || reason.kind === "refused") {
+    const isRefusedDisk = reason.kind === "refused" && reason.message === "simulated";
+    if ((reason.kind === "broken" && !isCrash) || (reason.kind === "refused" && !isRefusedDisk)) {
       this.#history.violate(`${incarnation.name} ended: ${reason.message}`);
     }
-    // One incarnation lives at a time: nobody else writes to its log.
-    if (reason.kind === "fenced" && reason.message.includes(" was taken by ")) {
+    // Others only ever seal a log: entries that stand in it are its owner's own.
+    if (reason.kind === "fenced" && reason.message.includes("taken by somebody else's entries")) {
       this.#history.violate(`${incarnation.name} took its own record for another's: ${reason.message}`);
     }
+    if (!incarnation.isZombie) this.#leave();
+  }
+
+  /** The clients' connections to the router are gone, and the next one starts soon. */
+  #leave(): void {
     this.#incarnation = null;
     this.#isStarted = false;
     this.#clients.disconnected();
@@ -157,7 +179,7 @@ class Simulation implements Surroundings {
       incarnation.crashAfterSteps = this.random.chance(0.25) ? 1 + this.random.below(60) : 1 + this.random.below(1_500);
     }
     this.world.trace(`${incarnation.name} starts`);
-    incarnation.deliver(this.random.chance(0.7) ? this.#deployments() : { kind: "woken" });
+    incarnation.deliver(this.#disk.isHealed || this.random.chance(0.7) ? this.#deployments() : { kind: "woken" });
     this.world.after(this.random.between(0, 4_000), () => incarnation.deliver(this.#deployments()));
   }
 
@@ -307,7 +329,7 @@ class Simulation implements Surroundings {
     for (let quietMs = 0; world.nowMs < untilMs; ) {
       world.run(world.nowMs + 500);
       quietMs = this.#unrest() === null ? quietMs + 500 : 0;
-      if (quietMs > 3_000) return;
+      if (quietMs > 1_500) return;
     }
     this.#history.violate(
       `at ${world.nowMs}: not quiescent ${QUIET_WITHIN_MS} ms after the faults ended: ${this.#unrest() ?? "it was for a moment"}`,

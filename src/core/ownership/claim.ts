@@ -60,6 +60,8 @@ class Claim {
   #own: { document: NodeDocument; token: string } | null = null;
   readonly #formerByLog = new Map<LogId, { document: NodeDocument; token: string }>();
 
+  readonly #endingByLog = new Map<LogId, (() => void)[]>();
+
   constructor(settings: ClaimSettings, tools: ClaimTools, then: (claimed: Claimed) => void) {
     this.#settings = settings;
     this.#tools = tools;
@@ -228,6 +230,36 @@ class Claim {
     then: (descriptor: ShardDescriptor, token: string) => void,
   ): void {
     const former = found === null ? null : this.#tools.codec.decodeDescriptor(found.body, cluster.clusterId);
+    const owner = former?.owner ?? null;
+    if (owner === null || this.#formerByLog.has(owner)) return this.#claimShard(cluster, shard, found, former, then);
+    // An owner that was not there yet when the others were ended: it may be alive, so it is ended first.
+    this.#endOwner(cluster, owner, () => this.#claimShard(cluster, shard, found, former, then));
+  }
+
+  /** Once for all shards that it owns. */
+  #endOwner(cluster: ClusterDocument, owner: LogId, then: () => void): void {
+    const waiting = this.#endingByLog.get(owner);
+    if (waiting !== undefined) {
+      waiting.push(then);
+      return;
+    }
+    const all = [then];
+    this.#endingByLog.set(owner, all);
+    const ended = (): void => {
+      this.#endingByLog.delete(owner);
+      for (const one of all) one();
+    };
+    const key = nodeKey(owner);
+    this.#tools.client.read(key, (node) => (node === null ? ended() : this.#endOther(cluster, key, node, ended)));
+  }
+
+  #claimShard(
+    cluster: ClusterDocument,
+    shard: number,
+    found: FoundDocument | null,
+    former: ShardDescriptor | null,
+    then: (descriptor: ShardDescriptor, token: string) => void,
+  ): void {
     const descriptor: ShardDescriptor = {
       shard,
       epoch: (former?.epoch ?? 0) + 1,

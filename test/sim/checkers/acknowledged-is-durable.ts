@@ -5,6 +5,10 @@ import { type Books, effectsByToken, hasBook, isRepaired } from "./final-books.j
 
 export function checkAcknowledged(books: Books, history: History): void {
   const counts = effectsByToken(books);
+  for (const { record } of history.lateReplies) {
+    if (!counts.has(record.id))
+      history.violate(`${record.id} was acknowledged by a process that was left behind, and is not there`);
+  }
   for (const { id, entity, name, status, wasAccepted } of history.commands.values()) {
     if (!hasBook(entity.type) || isRepaired(id, history)) continue;
     const count = counts.get(id) ?? 0;

@@ -18,6 +18,9 @@ export function checkSights(books: Books, history: History): void {
   for (const { id, entity, sight } of history.commands.values()) {
     if (sight !== null) look(addressText(entity), `the reply to ${id}`, sight.n, sight.chain);
   }
+  for (const { record, sight } of history.lateReplies) {
+    look(addressText(record.entity), `the late reply to ${record.id}`, sight.n, sight.chain);
+  }
   for (const { entity, version, line } of history.fed) {
     const final = books.get(addressText(entity))?.book.log[version - 1];
     if (JSON.stringify(final) !== JSON.stringify(line)) {
