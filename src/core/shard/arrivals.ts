@@ -51,17 +51,23 @@ export class Arrivals {
     item.waiters.push(input.request);
     if (!input.hasKey) return this.#enqueue(slot, item);
     const running = slot.find(input.id);
-    if (running !== undefined) return this.#join(input, slot, running);
+    // While it is not known whose the key is, only the same body may share the answer.
+    if (running !== undefined && (running.isChecked || running.command.bodyHash === input.bodyHash)) {
+      return this.#join(input, slot, running);
+    }
     item.isChecked = false;
     this.#enqueue(slot, item);
     this.#reads.get(resultKey(slot.prefix, input.id), (value) => {
       item.isChecked = true;
       const result = this.#standing(value);
-      if (slot.mailbox.includes(item) && (result !== null || this.#isResultStoreFull)) {
-        slot.mailbox.splice(slot.mailbox.indexOf(item), 1);
+      const at = slot.mailbox.indexOf(item);
+      const isOutrun = result === null && slot.find(input.id) !== item;
+      if (at >= 0 && (result !== null || isOutrun || this.#isResultStoreFull)) {
+        slot.mailbox.splice(at, 1);
         this.#context.releaseItem(item);
         for (const request of item.waiters) {
           if (result !== null) this.#duplicate(request, input, slot, result);
+          else if (isOutrun) this.#reused(request, slot);
           else this.#refuseResult(request, slot);
         }
       }
