@@ -140,6 +140,8 @@ class Simulation implements Surroundings {
 
   ended(incarnation: Incarnation, reason: EndReason): void {
     incarnation.kill();
+    // It ended before it could crash: the next one will.
+    if (!incarnation.isZombie && incarnation.crashAfterSteps !== Infinity) this.#crashesLeft++;
     const isCrash = reason.kind === "broken" && reason.message === "crash";
     this.world.count(`end.${isCrash ? "crash" : reason.kind}`);
     this.world.trace(`${incarnation.name} ended: ${JSON.stringify(reason)}`);
@@ -176,7 +178,7 @@ class Simulation implements Surroundings {
     this.#incarnation = incarnation;
     if (this.#crashesLeft > 0) {
       this.#crashesLeft--;
-      incarnation.crashAfterSteps = this.random.chance(0.25) ? 1 + this.random.below(60) : 1 + this.random.below(1_500);
+      incarnation.crashAfterSteps = this.random.chance(0.25) ? 1 + this.random.below(60) : 1 + this.random.below(800);
     }
     this.world.trace(`${incarnation.name} starts`);
     incarnation.deliver(this.#disk.isHealed || this.random.chance(0.7) ? this.#deployments() : { kind: "woken" });
@@ -209,12 +211,12 @@ class Simulation implements Surroundings {
     const incarnation = this.#incarnation;
     if (incarnation !== null) {
       this.#crashesLeft--;
-      incarnation.crashAfterSteps = 1 + random.below(1_000);
+      incarnation.crashAfterSteps = 1 + random.below(700);
     }
     const beganAtMs = world.nowMs;
     const paceMs = random.pick([4, 10, 20]);
     this.#planTroubles(paceMs * 600);
-    const isDone = (): boolean => this.#executed >= commandsMin && this.#crashesLeft === 0;
+    const isDone = (): boolean => this.#executed >= commandsMin && this.#isPastCrashes;
     const act = (): void => {
       if (isDone()) return;
       this.#clients.act();
@@ -227,6 +229,11 @@ class Simulation implements Surroundings {
     world.run(beganAtMs + 400_000 + (this.#mix.longOutages > 0 ? 3_700_000 : 0), isDone);
     if (!isDone())
       this.#history.violate(`only ${this.#executed} commands ran in ${world.nowMs - beganAtMs} ms: the system stands still`);
+  }
+
+  /** All crashes of the phase have happened, and what came after the last one runs. */
+  get #isPastCrashes(): boolean {
+    return this.#crashesLeft === 0 && this.#incarnation?.crashAfterSteps === Infinity;
   }
 
   get #executed(): number {
