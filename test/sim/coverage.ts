@@ -59,7 +59,7 @@ export const COVERAGE_MIN: Readonly<Record<string, number>> = {
   "fault.client.reuse": 100,
   "fault.clockBack": 50,
   "fault.clockForth": 50,
-  "fault.crash": 880,
+  "fault.crash": 900,
   "fault.deleteObject.failed": 500,
   "fault.down": 20,
   "fault.fullDisk": 50,
