@@ -1,6 +1,6 @@
 /**
  * Entries: what becomes durable, atomically, for one entity or for a shard's bookkeeping. A shard's state is exactly the
- * fold of its entries (src/core/shard/apply.ts), so an entry says everything and replay reads nothing else.
+ * fold of its entries (src/core/shard/apply-entry.ts), so an entry says everything and replay reads nothing else.
  *
  * Persisted: the byte form is src/protocol/record/entry-codec.ts and docs/formats.md.
  */
