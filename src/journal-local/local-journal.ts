@@ -27,6 +27,8 @@ const POSITION_MAX = 2 ** 48 - 1;
 
 export class LocalJournal implements JournalPort {
   readonly recordBytesMax: number = RECORD_BYTES_MAX;
+  readonly spillBytesMin: number = Infinity;
+  readonly ttlMs: number = Infinity;
   readonly #options: LogOptions;
   readonly #logsPath: string;
   readonly #logById = new Map<LogId, Promise<LocalLog>>();

@@ -11,6 +11,8 @@ interface MemoryLog {
 
 export class MemoryJournal implements JournalPort {
   readonly recordBytesMax: number = RECORD_BYTES_MAX;
+  readonly spillBytesMin: number = Infinity;
+  readonly ttlMs: number = Infinity;
   readonly #logById = new Map<LogId, MemoryLog>();
   #isClosed = false;
 

@@ -18,9 +18,17 @@
  */
 import type { AppendOutcome, LogId, ReadOutcome } from "../core/log/record.js";
 
-export interface JournalPort {
+/** What the core has to know of a journal to write records that it takes and keeps. */
+export interface JournalLimits {
   /** The largest body that `append` takes, in bytes. */
   readonly recordBytesMax: number;
+  /** Entries larger than this lie better in the snapshot store, with a reference in the record; Infinity: in the record, always. */
+  readonly spillBytesMin: number;
+  /** How long a record at or above its log's base is kept for sure; Infinity: until it is trimmed (RULES.md 1, 3). */
+  readonly ttlMs: number;
+}
+
+export interface JournalPort extends JournalLimits {
   append(log: LogId, position: number, body: Uint8Array): Promise<AppendOutcome>;
   read(log: LogId, position: number, countMax: number, bytesMax: number): Promise<ReadOutcome>;
   trim(log: LogId, base: number): Promise<void>;

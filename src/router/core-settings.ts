@@ -2,13 +2,14 @@
 import { DEFAULT_ADMISSION_LIMITS } from "../core/admission/admission.js";
 import type { CoreSettings } from "../core/core-settings.js";
 import { DEFAULT_STORE_LIMITS } from "../core/store/store-options.js";
+import type { JournalLimits } from "../ports/journal.js";
 import type { Settings } from "./config/settings.js";
 
 export type LocalCoreSettings = Omit<CoreSettings, "incarnation" | "freshClusterId" | "nonceSeed" | "placements">;
 
 export function coreSettings(
   settings: Pick<Settings, "cluster" | "shards" | "memory">,
-  recordBytesMax: number,
+  journal: JournalLimits,
 ): LocalCoreSettings {
   const { cacheBytes, totalBytes } = settings.memory;
   return {
@@ -18,7 +19,7 @@ export function coreSettings(
       // Two: one is synced while the next gathers. More would only make groups smaller.
       appendsInFlightMax: 2,
       recordBytesTarget: 256 << 10,
-      recordBytesMax,
+      recordBytesMax: journal.recordBytesMax,
       retryMinMs: 20,
       retryMaxMs: 2_000,
       standstillMaxMs: 60_000,

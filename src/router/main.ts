@@ -107,7 +107,7 @@ async function startOn(storage: Storage, settings: Settings, options: RouterOpti
     heldBodyBytes: () => budget.bytes,
   });
   const runner = new CoreRunner({
-    settings: coreSettings(settings, storage.journal.recordBytesMax),
+    settings: coreSettings(settings, storage.journal),
     tools: { documentCodec, recordCodec, checksum: (bytes, seed) => crc32(bytes, seed) },
     ports: {
       journal: storage.journal,
