@@ -30,7 +30,8 @@ interface Storage {
 export async function startTestRouter(storage: Storage = freshStorage(), limits: Partial<ShardLimits> = {}): Promise<TestRouter> {
   const invoker = new InProcessInvoker(demoFunction, systemClock);
   const quiet = { info: () => undefined, warn: () => undefined, error: (fields: object) => console.error(fields) };
-  const settings = coreSettings({ cluster: "test", shards: 3, memory: { cacheBytes: 16 << 20, totalBytes: 64 << 20 } }, 1 << 20);
+  const memory = { cacheBytes: 16 << 20, totalBytes: 64 << 20 };
+  const settings = coreSettings({ cluster: "test", shards: 3, memory }, storage.journal);
   const runner = new CoreRunner({
     settings: { ...settings, shard: { ...settings.shard, retryMinMs: 1, retryMaxMs: 10, ...limits } },
     tools: { documentCodec, recordCodec, checksum: (bytes, seed) => crc32(bytes, seed) },
