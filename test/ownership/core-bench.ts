@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { CoreSettings } from "../../src/core/core-settings.js";
 import type { Answer, Effect, EndReason } from "../../src/core/effect.js";
 import { DEFAULT_POLICY, type EntityType } from "../../src/core/entity/entity-type.js";
+import type { EntityResult, InvocationEntity } from "../../src/core/entity/invocation.js";
 import type { CommandArrived, Input } from "../../src/core/input.js";
 import { RouterCore } from "../../src/core/router-core.js";
 import { crc32 } from "../../src/core/store/crc32.js";
@@ -78,11 +79,15 @@ export class CoreBench {
   /** Why it ended. */
   ended: EndReason | null = null;
   nowMs = 0;
+  /** What the function answers for an entity; by default a state for whatever was asked. */
+  answerOf: (entity: InvocationEntity) => Omit<EntityResult, "n"> = written;
   #inputs: Input[] = [];
+  readonly #incarnation: string;
   #requests = 0;
 
   constructor(incarnation: string, storage: Storage = new Storage(), changed: Partial<CoreSettings> = {}) {
     this.storage = storage;
+    this.#incarnation = incarnation;
     this.core = new RouterCore(settingsOf(incarnation, changed), { documentCodec, recordCodec, checksum: crc32 });
     this.give({ kind: "deploymentsChanged", deployments: [{ id: "d-1", types: [cart], limits }], placements: [] });
   }
@@ -127,7 +132,7 @@ export class CoreBench {
       to: { type: CART, id },
       name: "put",
       input: new Uint8Array(100),
-      id: `${this.nowMs}-${request}-${id}`,
+      id: `${this.#incarnation}-${request}`,
       hasKey: true,
       bodyHash: "b",
       acceptedAtMs: this.nowMs + 1_000_000,
@@ -160,15 +165,9 @@ export class CoreBench {
         this.answers.set(effect.request, effect.answer);
         return;
       case "invoke":
-        for (const { n, commands } of effect.request.entities) {
-          const outcomes = commands.map((command) => ({
-            n: command.n,
-            kind: "done" as const,
-            reply: new Uint8Array(0),
-            events: [],
-            effects: [],
-          }));
-          this.give({ kind: "entityFinished", attempt: effect.attempt, result: { n, state: new Uint8Array(50), outcomes } });
+        for (const entity of effect.request.entities) {
+          const result = { n: entity.n, ...this.answerOf(entity) };
+          this.give({ kind: "entityFinished", attempt: effect.attempt, result });
         }
         this.give({ kind: "invocationEnded", attempt: effect.attempt, end: { kind: "complete" } });
         return;
@@ -181,4 +180,10 @@ export class CoreBench {
       }
     }
   }
+}
+
+/** Every command is done and leaves a state. */
+export function written({ commands }: InvocationEntity): Omit<EntityResult, "n"> {
+  const done = { kind: "done", reply: new Uint8Array(0), events: [], effects: [] } as const;
+  return { state: new Uint8Array(50), outcomes: commands.map(({ n }) => ({ n, ...done })) };
 }

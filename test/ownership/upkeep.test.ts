@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Effect } from "../../src/core/effect.js";
+import { BY_ENTITY, placementHash, shardOfHash } from "../../src/core/entity/address.js";
 import type { Input } from "../../src/core/input.js";
 import { CLUSTER_KEY } from "../../src/core/ownership/documents.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
-import { CoreBench } from "./core-bench.js";
+import { CART, CoreBench, written } from "./core-bench.js";
 import { CLUSTER_ID, codec, Storage } from "./storage.js";
 
 const IDS = Array.from({ length: 12 }, (_, index) => `c${index}`);
@@ -140,6 +141,78 @@ describe("the base", () => {
     assert.equal(bench.ended?.kind, "fenced");
     assert.ok(!writes(bench.storage).includes("trim a-1"));
   });
+});
+
+describe("a shard whose entries change nothing but its bookkeeping", () => {
+  const HERE = idOf(0);
+  const THERE = idOf(1);
+
+  /** A bench in which an entity of shard 0 sends to one of shard 1 whatever it is asked, which refuses it: that leaves a mark. */
+  function sending(incarnation: string, storage?: Storage): CoreBench {
+    const bench = CoreBench.started(incarnation, storage);
+    const send = { kind: "send", to: { type: CART, id: THERE }, command: "put", input: new Uint8Array(0) } as const;
+    const effects = [{ ...send, replyTo: null, afterMs: 0, timer: null }];
+    bench.answerOf = (entity) => {
+      const { state, outcomes } = written(entity);
+      if (entity.id === HERE) return { state: state ?? null, outcomes: outcomes.map((one) => ({ ...one, effects })) };
+      const refused = { kind: "refused", code: "no", message: "", details: new Uint8Array(0) } as const;
+      return { outcomes: outcomes.map(({ n }) => ({ n, ...refused })) };
+    };
+    return bench;
+  }
+
+  function send(bench: CoreBench, count: number): void {
+    for (let round = 0; round < count; round++) {
+      bench.put(HERE);
+      bench.run(20);
+    }
+    assert.equal(bench.core.snapshot().outbox, 0, "every message is consumed and acknowledged");
+  }
+
+  test("is flushed before an orderly stop releases it", () => {
+    const bench = sending("a-1");
+    send(bench, 3);
+    bench.stop();
+    assert.deepEqual(bench.ended, { kind: "stopped" });
+    const next = sending("b-1", bench.storage);
+    send(next, 1);
+    assert.deepEqual(
+      next.core.queues.map(({ marksAbove }) => marksAbove),
+      [0, 0],
+      "the marks of the first three messages are there",
+    );
+  });
+
+  test("holds the base until it is flushed", () => {
+    const bench = sending("a-1");
+    send(bench, 400);
+    bench.run(25_000);
+    assert.ok((bench.storage.node("a-1")?.base ?? 0) > 256);
+    const next = sending("b-1", bench.storage);
+    send(next, 1);
+    assert.deepEqual(
+      next.core.queues.map(({ marksAbove }) => marksAbove),
+      [0, 0],
+    );
+  });
+
+  test("is flushed also when another start has replayed those entries", () => {
+    const bench = sending("a-1");
+    send(bench, 3);
+    sending("b-1", bench.storage).stop();
+    const next = sending("c-1", bench.storage);
+    send(next, 1);
+    assert.deepEqual(
+      next.core.queues.map(({ marksAbove }) => marksAbove),
+      [0, 0],
+    );
+  });
+
+  /** An id that lies in a shard of the bench's two. */
+  function idOf(shard: number): string {
+    const ids = IDS.filter((id) => shardOfHash(placementHash({ type: CART, id }, BY_ENTITY), 2) === shard);
+    return ids[0] ?? assert.fail(`none of the ids lies in shard ${shard}`);
+  }
 });
 
 test("a former incarnation is forgotten when no descriptor names its log any more, and not before", () => {

@@ -52,9 +52,10 @@ export class Custody {
     return !this.#isSwapping && this.shard.state.store.isThawed && this.shard.state.store.pendingManifest() === null;
   }
 
-  /** Whether logs of former owners are still needed, or anything was written since the last flush. */
+  /** Whether logs of former owners are still needed, or any entry was applied, or anything written, since the last flush. */
   get isDirty(): boolean {
-    return this.#descriptor.ranges.length > 0 || this.shard.state.store.dirtyCount > 0;
+    const { state } = this.shard;
+    return this.#descriptor.ranges.length > 0 || state.isUnsaved || state.store.dirtyCount > 0;
   }
 
   get dirtyBytes(): number {
@@ -65,7 +66,7 @@ export class Custody {
   flush(position: number): void {
     assert(this.isIdle, `shard ${this.shard.shard} is being flushed already`);
     const { state, storeEffects } = this.shard;
-    if (state.store.dirtyCount > 0) state.saveBookkeeping();
+    if (state.isUnsaved) state.saveBookkeeping();
     state.store.freeze(position);
     state.store.startFlush(storeEffects);
   }

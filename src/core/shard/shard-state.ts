@@ -23,6 +23,8 @@ export class ShardState {
   readonly results = new ResultCount();
   /** Sequence of the last entry applied. */
   sequence = 0;
+  /** That of the last entry which the bookkeeping in the store knows of. */
+  #savedSequence = 0;
   /** The shard's time: it never runs backwards (RULES.md 15e). */
   timeMs = 0;
   readonly inboxTimers = new InboxTimers();
@@ -82,6 +84,11 @@ export class ShardState {
     return this.nextNumberByTarget.get(target) ?? 1;
   }
 
+  /** Entries were applied since the bookkeeping was saved. Some change nothing else: a mark of another shard's message. */
+  get isUnsaved(): boolean {
+    return this.sequence !== this.#savedSequence;
+  }
+
   /** Puts the bookkeeping into the store, so that a flush holds it as of this moment. */
   saveBookkeeping(): void {
     const marksBySource = new Map(
@@ -96,12 +103,14 @@ export class ShardState {
       resultsByExpiry: this.results.entries,
     };
     this.store.put(BOOKKEEPING_KEY, encodeBookkeeping(value), 0);
+    this.#savedSequence = this.sequence;
   }
 
   /** Takes over what the last flush saved. Before any entry is applied. */
   loadBookkeeping(bytes: Uint8Array): void {
     const value = decodeBookkeeping(bytes);
     this.sequence = value.sequence;
+    this.#savedSequence = value.sequence;
     this.timeMs = value.timeMs;
     this.nextInboxNumber = value.nextInboxNumber;
     for (const [expiresAtMs, count] of value.resultsByExpiry) this.results.add(expiresAtMs, count);
