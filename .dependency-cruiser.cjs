@@ -35,6 +35,19 @@ module.exports = {
       from: { path: "^src/((?:journal|directory|snapshots|files|data-lock)-[a-z0-9]+|invoker/[a-z-]+)" },
       to: { path: ADAPTER, pathNot: "^src/$1" },
     },
+    // What the AWS adapters share: clients, failures. It names none of them.
+    {
+      name: "aws-imports-only-ports-and-core",
+      severity: "error",
+      from: { path: "^src/aws/", pathNot: "\\.test\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/(aws|ports|core)/" },
+    },
+    {
+      name: "only-adapters-main-and-cli-know-aws",
+      severity: "error",
+      from: { path: "^src/", pathNot: `^src/(aws|cli)/|^src/router/main\\.ts$|${ADAPTER}` },
+      to: { path: "^src/aws/" },
+    },
     {
       name: "adapter-knows-no-router",
       severity: "error",

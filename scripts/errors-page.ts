@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { ANSWER_PROBLEMS } from "../src/router/ingress/answer-problem-table.js";
+import { AWS_PROBLEMS } from "../src/router/ingress/aws-problem-table.js";
 import {
   ADMIN_PROBLEMS,
   COMMAND_LINE_PROBLEMS,
@@ -29,6 +30,7 @@ const GROUPS: readonly (readonly [title: string, problems: Readonly<Record<strin
   ["Answers of functions", ANSWER_PROBLEMS],
   ["Starting a router", START_PROBLEMS],
   ["Storage", STORAGE_PROBLEMS],
+  ["AWS", AWS_PROBLEMS],
   ["The command line", COMMAND_LINE_PROBLEMS],
 ];
 

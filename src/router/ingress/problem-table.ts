@@ -5,6 +5,7 @@
  * Codes are stable: clients and scripts compare them. Add, never rename.
  */
 import { ANSWER_PROBLEMS } from "./answer-problem-table.js";
+import { AWS_PROBLEMS } from "./aws-problem-table.js";
 import type { Actor, ProblemEntry } from "./problem-entry.js";
 
 export type { ProblemEntry };
@@ -466,6 +467,7 @@ export const PROBLEMS: Readonly<Record<string, ProblemEntry>> = {
   ...ANSWER_PROBLEMS,
   ...START_PROBLEMS,
   ...STORAGE_PROBLEMS,
+  ...AWS_PROBLEMS,
   ...COMMAND_LINE_PROBLEMS,
 };
 

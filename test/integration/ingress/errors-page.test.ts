@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { errorsPage } from "../../../scripts/errors-page.js";
+import type { AwsFailureCode } from "../../../src/aws/failure.js";
 import type { StorageCode } from "../../../src/ports/storage-problem.js";
 import { ANSWER_PROBLEMS } from "../../../src/router/ingress/answer-problem-table.js";
+import { AWS_PROBLEMS } from "../../../src/router/ingress/aws-problem-table.js";
 import {
   ADMIN_PROBLEMS,
   COMMAND_LINE_PROBLEMS,
@@ -15,6 +17,7 @@ import {
 
 /** Does not compile where a storage code has no entry. */
 const STORAGE: Readonly<Record<StorageCode, unknown>> = STORAGE_PROBLEMS;
+const AWS: Readonly<Record<AwsFailureCode, unknown>> = AWS_PROBLEMS;
 
 describe("the table of problems", () => {
   it("is what docs/errors.md says", () => {
@@ -23,7 +26,7 @@ describe("the table of problems", () => {
   });
 
   it("has each code in one group", () => {
-    const groups = [REQUEST_PROBLEMS, ADMIN_PROBLEMS, ANSWER_PROBLEMS, START_PROBLEMS, STORAGE, COMMAND_LINE_PROBLEMS];
+    const groups = [REQUEST_PROBLEMS, ADMIN_PROBLEMS, ANSWER_PROBLEMS, START_PROBLEMS, STORAGE, AWS, COMMAND_LINE_PROBLEMS];
     const codes = groups.flatMap((group) => Object.keys(group));
     assert.equal(new Set(codes).size, codes.length);
     assert.equal(Object.keys(PROBLEMS).length, codes.length);
