@@ -1,5 +1,5 @@
 // The arrows of docs/ARCHITECTURE.md: core <- ports <- adapters; core, ports, protocol <- router;
-// protocol/function <- sdk, client; router/main -> every adapter. Checked by `npm run check`.
+// protocol/function <- sdk, client; router/main and router/composition -> every adapter. Checked by `npm run check`.
 const ADAPTER = "^src/(journal-|directory-|snapshots-|files-|data-lock-|invoker/)";
 module.exports = {
   forbidden: [
@@ -61,10 +61,16 @@ module.exports = {
       to: { path: "^src/", pathNot: "^src/(sdk|client|protocol/function)/" },
     },
     {
-      name: "only-main-names-adapters",
+      name: "only-main-and-composition-name-adapters",
       severity: "error",
-      from: { path: "^src/router/", pathNot: "^src/router/(main|.*\\.test)\\.ts$" },
+      from: { path: "^src/router/", pathNot: "^src/router/(main|composition/.*|.*\\.test)\\.ts$" },
       to: { path: ADAPTER },
+    },
+    {
+      name: "only-main-imports-composition",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/router/(main\\.ts$|composition/)|^src/cli/" },
+      to: { path: "^src/router/composition/" },
     },
     { name: "src-knows-no-test", severity: "error", from: { path: "^src/" }, to: { path: "^test/" } },
     // The package imports itself by name in examples; the compiler proves that those resolve, before anything is built.

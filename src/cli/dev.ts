@@ -1,5 +1,6 @@
 /** `holdfast dev`: a router and functions in one process, for the first five minutes and for working on functions. */
 import { fileURLToPath } from "node:url";
+import type { JournalSettings } from "../router/config/settings.js";
 import { makeLogger } from "../router/logger.js";
 import type { RunningRouter } from "../router/main.js";
 import { type Definition, type FunctionServer, serve } from "../sdk/index.js";
@@ -26,7 +27,7 @@ export async function dev(terminal: Terminal, entry: string | undefined, options
   await runRouter(settings, log, {
     started: async (router) => {
       await registerOwn(router, functions.url, options.force ?? false);
-      const data = settings.journal.kind === "local" ? settings.journal.path : "memory only";
+      const data = placeOf(settings.journal);
       const curls = entry === undefined ? exampleCurls(router.ingressUrl) : firstCurls(router.ingressUrl, definitions);
       const { ingressUrl: ingress, adminUrl: admin } = router;
       const types = definitions.map(({ type }) => type);
@@ -38,6 +39,17 @@ export async function dev(terminal: Terminal, entry: string | undefined, options
     },
     stop: () => functions.close(),
   });
+}
+
+function placeOf(journal: JournalSettings): string {
+  switch (journal.kind) {
+    case "local":
+      return journal.path;
+    case "memory":
+      return "memory only";
+    case "dynamodb":
+      return `DynamoDB, table ${journal.table}`;
+  }
 }
 
 /** The port that was asked for; any free one where somebody else has it. */
@@ -81,7 +93,7 @@ function banner({ ingress, admin, functions, types, data, curls }: BannerParts):
     "",
     ...curls.map((line) => `  ${line}`),
     "",
-    "Ctrl-C stops it. What was answered is on disk, whatever happens: try kill -9, then start it again.",
+    "Ctrl-C stops it. What was answered is stored, whatever happens: try kill -9, then start it again.",
   ];
 }
 

@@ -3,23 +3,59 @@ import { DEFAULT_ADMISSION_LIMITS } from "../core/admission/admission.js";
 import type { CoreSettings } from "../core/core-settings.js";
 import { DEFAULT_STORE_LIMITS } from "../core/store/store-options.js";
 import type { JournalLimits } from "../ports/journal.js";
-import type { Settings } from "./config/settings.js";
+import type { JournalSettings, Settings } from "./config/settings.js";
 
 export type LocalCoreSettings = Omit<CoreSettings, "incarnation" | "freshClusterId" | "nonceSeed" | "placements">;
 
+/** What depends on where the journal is. */
+interface JournalTuning {
+  readonly appendsInFlightMax: number;
+  readonly recordBytesTarget: number;
+  readonly tailBytesTarget: number;
+  readonly tailRecordsTarget: number;
+}
+
+/** A sync of the disk takes well under a millisecond and serves whatever is there. */
+const LOCAL_TUNING: JournalTuning = {
+  // Two: one is synced while the next gathers. More would only make groups smaller.
+  appendsInFlightMax: 2,
+  recordBytesTarget: 256 << 10,
+  // A restart reads the tail: 64 MB are read and applied in under two seconds.
+  tailBytesTarget: 64 << 20,
+  tailRecordsTarget: 100_000,
+};
+
+/** An append is one conditional write of about 5 ms, charged by the kilobyte; a restart reads records one by one. */
+const DYNAMO_TUNING: JournalTuning = {
+  // Four: entries wait about a millisecond for a free place, and a record gathers what arrives meanwhile.
+  appendsInFlightMax: 4,
+  // One partition takes 1,000 write units a second: a record of 300 KB would take a third of it, and the log waits for it.
+  recordBytesTarget: 64 << 10,
+  tailBytesTarget: 64 << 20,
+  // 10,000 records are 100 batched reads: under a second, and at most a cent.
+  tailRecordsTarget: 10_000,
+};
+
+const TUNING: Readonly<Record<JournalSettings["kind"], JournalTuning>> = {
+  local: LOCAL_TUNING,
+  memory: LOCAL_TUNING,
+  dynamodb: DYNAMO_TUNING,
+};
+
+/** `limits` are what the journal that was opened says of itself. */
 export function coreSettings(
-  settings: Pick<Settings, "cluster" | "shards" | "memory">,
-  journal: JournalLimits,
+  settings: Pick<Settings, "cluster" | "shards" | "memory"> & { readonly journal: Pick<JournalSettings, "kind"> },
+  limits: JournalLimits,
 ): LocalCoreSettings {
   const { cacheBytes, totalBytes } = settings.memory;
+  const { appendsInFlightMax, recordBytesTarget, tailBytesTarget, tailRecordsTarget } = TUNING[settings.journal.kind];
   return {
     clusterName: settings.cluster,
     shards: settings.shards,
     log: {
-      // Two: one is synced while the next gathers. More would only make groups smaller.
-      appendsInFlightMax: 2,
-      recordBytesTarget: 256 << 10,
-      recordBytesMax: journal.recordBytesMax,
+      appendsInFlightMax,
+      recordBytesTarget,
+      recordBytesMax: limits.recordBytesMax,
       retryMinMs: 20,
       retryMaxMs: 2_000,
       standstillMaxMs: 60_000,
@@ -40,9 +76,8 @@ export function coreSettings(
     },
     store: DEFAULT_STORE_LIMITS,
     upkeep: {
-      // A restart reads the tail: 64 MB are read and applied in under two seconds.
-      tailBytesTarget: 64 << 20,
-      tailRecordsTarget: 100_000,
+      tailBytesTarget,
+      tailRecordsTarget,
       tailAgeMaxMs: 10 * 60_000,
       dirtyBytesMax: Math.max(4 << 20, Math.floor(cacheBytes / 4)),
       flushesMax: 1,

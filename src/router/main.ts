@@ -1,5 +1,5 @@
 /**
- * The composition root: makes a router of its parts. The only module that names adapters.
+ * The composition root: makes a router of its parts. Only this module and those in composition/ name adapters.
  *
  * Order of a start: data lock, storage, what is registered, the HTTP servers (they answer `starting` until all shards are
  * open), the core (claim, replay). Order of a stop: the ingress takes nothing new and finishes what it has; the core
@@ -8,29 +8,19 @@
 import { crc32 } from "node:zlib";
 import { encodeUtf8 } from "../core/bytes/utf8.js";
 import type { DeploymentLimits } from "../core/input.js";
-import { lockDataFolder } from "../data-lock-local/data-lock.js";
-import { LocalDirectory } from "../directory-local/local-directory.js";
-import { MemoryDirectory } from "../directory-memory/memory-directory.js";
-import { NodeFiles } from "../files-node/node-files.js";
 import { HttpInvoker } from "../invoker/http/http-invoker.js";
 import { type InProcessFunction, InProcessInvoker } from "../invoker/in-process/in-process-invoker.js";
-import { LocalJournal } from "../journal-local/local-journal.js";
-import { MemoryJournal } from "../journal-memory/memory-journal.js";
-import type { DirectoryPort } from "../ports/directory.js";
 import type { InvokerPort } from "../ports/invoker.js";
-import type { JournalPort } from "../ports/journal.js";
-import type { SnapshotPort } from "../ports/snapshots.js";
 import { documentCodec } from "../protocol/record/document-codec.js";
 import { recordCodec } from "../protocol/record/record-codec.js";
-import { LocalSnapshots } from "../snapshots-local/local-snapshots.js";
-import { MemorySnapshots } from "../snapshots-memory/memory-snapshots.js";
+import { openStorage, type Storage } from "./composition/storage.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings, type Settings } from "./config/settings.js";
 import { coreSettings } from "./core-settings.js";
 import { CoreRunner, type RunnerEnd, type RunnerLog } from "./driver/core-runner.js";
-import { MergeThread } from "./driver/merge-thread.js";
 import { openHttpServers } from "./http-servers.js";
 import { RequestBudget } from "./ingress/request-budget.js";
 import { makeLogger } from "./logger.js";
+import { CostMeter } from "./metrics/cost-meter.js";
 import { RouterMetrics } from "./metrics/router-metrics.js";
 import { Registration } from "./registration.js";
 import { RouterObserver } from "./router-observer.js";
@@ -67,9 +57,10 @@ export function localFunctions(name: string, limits: DeploymentLimits = DEFAULT_
  * Throws StorageProblem (`data_locked`, `data_unreadable` and others), ListenProblem, BookProblem.
  */
 export async function startRouter(settings: Settings, options: RouterOptions = {}): Promise<RunningRouter> {
+  const meter = new CostMeter();
   const storage = await openStorage(settings);
   try {
-    return await startOn(storage, settings, options);
+    return await startOn(storage, meter, settings, options);
   } catch (error) {
     await storage.close();
     throw error;
@@ -87,7 +78,7 @@ function connect({ url, encoding, headers }: FunctionSettings, local: Readonly<R
   return new InProcessInvoker(local[url.slice(LOCAL_SCHEME.length)] ?? absent, systemClock, { encoding });
 }
 
-async function startOn(storage: Storage, settings: Settings, options: RouterOptions): Promise<RunningRouter> {
+async function startOn(storage: Storage, meter: CostMeter, settings: Settings, options: RouterOptions): Promise<RunningRouter> {
   const log = options.log ?? makeLogger(settings.log.level);
   const registration = new Registration({
     directory: storage.directory,
@@ -105,6 +96,7 @@ async function startOn(storage: Storage, settings: Settings, options: RouterOpti
     core: () => runner.snapshot(),
     openRequests: () => servers.openRequests,
     heldBodyBytes: () => budget.bytes,
+    costOf: (kind) => meter.costOf(kind),
   });
   const runner = new CoreRunner({
     settings: coreSettings(settings, storage.journal),
@@ -151,52 +143,4 @@ async function startOn(storage: Storage, settings: Settings, options: RouterOpti
   };
   const { ingressUrl, adminUrl } = servers;
   return { ingressUrl, adminUrl, registration, runner, stop, ended };
-}
-
-interface Storage {
-  readonly journal: JournalPort;
-  readonly directory: DirectoryPort;
-  readonly snapshots: SnapshotPort;
-  readonly compactor: MergeThread;
-  close(): Promise<void>;
-}
-
-async function openStorage(settings: Settings): Promise<Storage> {
-  const { journal: kind } = settings;
-  if (kind.kind === "memory") {
-    const snapshots = new MemorySnapshots();
-    const compactor = new MergeThread(snapshots);
-    return {
-      journal: new MemoryJournal(),
-      directory: new MemoryDirectory(),
-      snapshots,
-      compactor,
-      close: () => compactor.close(),
-    };
-  }
-  const lock = await lockDataFolder(kind.path);
-  const files = new NodeFiles();
-  try {
-    const randomU32 = (): number => Buffer.from(systemEntropy.bytes(4)).readUInt32LE();
-    const journal = await LocalJournal.open({ files, clock: systemClock, randomU32, root: kind.path });
-    const directory = await LocalDirectory.open(files, kind.path);
-    const snapshots = await LocalSnapshots.open(files, kind.path);
-    const compactor = new MergeThread(snapshots);
-    return {
-      journal,
-      directory,
-      snapshots,
-      compactor,
-      close: async () => {
-        await compactor.close();
-        await Promise.all([journal.close(), directory.close(), snapshots.close()]);
-        await files.close();
-        await lock.release();
-      },
-    };
-  } catch (error) {
-    await files.close();
-    await lock.release();
-    throw error;
-  }
 }

@@ -39,7 +39,7 @@ export class DrivenCore {
     const checksum = (bytes: Uint8Array, seed?: number): number => crc32(bytes, seed);
     this.core = new RouterCore(
       {
-        ...coreSettings({ cluster: "test", shards: 1, memory: MEMORY }, journal),
+        ...coreSettings({ cluster: "test", shards: 1, memory: MEMORY, journal: { kind: "memory" } }, journal),
         incarnation: `test-${number}`,
         freshClusterId: new Uint8Array(16).fill(1),
         nonceSeed: new Uint8Array(16).fill(number),

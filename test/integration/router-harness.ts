@@ -31,7 +31,7 @@ export async function startTestRouter(storage: Storage = freshStorage(), limits:
   const invoker = new InProcessInvoker(demoFunction, systemClock);
   const quiet = { info: () => undefined, warn: () => undefined, error: (fields: object) => console.error(fields) };
   const memory = { cacheBytes: 16 << 20, totalBytes: 64 << 20 };
-  const settings = coreSettings({ cluster: "test", shards: 3, memory }, storage.journal);
+  const settings = coreSettings({ cluster: "test", shards: 3, memory, journal: { kind: "memory" } }, storage.journal);
   const runner = new CoreRunner({
     settings: { ...settings, shard: { ...settings.shard, retryMinMs: 1, retryMaxMs: 10, ...limits } },
     tools: { documentCodec, recordCodec, checksum: (bytes, seed) => crc32(bytes, seed) },

@@ -5,9 +5,10 @@ import { ConfigProblem } from "./config-problem.js";
 import { type Environment, substituteEnvironment } from "./environment.js";
 import { readAuth } from "./read-auth.js";
 import { readFunctions } from "./read-functions.js";
+import { readStorageSections, refuseStorageMix, type StorageSections } from "./read-storage.js";
 import { readTypes } from "./read-types.js";
 import { SettingNode } from "./setting-node.js";
-import { DEFAULT_SETTINGS, type IngressSettings, type LogLevel, type Settings, type StorageSettings } from "./settings.js";
+import { DEFAULT_SETTINGS, type IngressSettings, type LogLevel, type Settings } from "./settings.js";
 
 /** Throws `ConfigProblem`. */
 export function readSettingsFile(path: string, environment: Environment): Settings {
@@ -41,6 +42,7 @@ export function readSettings(text: string, environment: Environment, source = "t
   const settings = readAll(new SettingNode(values ?? undefined, "", problems), unsupported);
   if (problems.length > 0) throw new ConfigProblem("config_invalid", problems);
   if (unsupported.length > 0) throw new ConfigProblem("config_unsupported", unsupported);
+  refuseStorageMix(settings);
   refuseOpenDoors(settings);
   return settings;
 }
@@ -52,6 +54,7 @@ const SECTIONS = [
   "journal",
   "snapshots",
   "directory",
+  "aws",
   "ingress",
   "admin",
   "memory",
@@ -71,7 +74,8 @@ function readAll(root: SettingNode, unsupported: string[]): Settings {
   root.mapping(SECTIONS);
   const cluster = root.member("cluster").text(DEFAULT_SETTINGS.cluster);
   if (!CLUSTER.test(cluster)) root.member("cluster").refuse("lower-case letters, digits and '-' are expected, at most 63");
-  const journal = readStorage(root.member("journal"), DEFAULT_SETTINGS.journal, unsupported);
+  const storage = readStorageSections(root);
+  refuseAbsentAdapters(storage, unsupported);
   const listen = root.member("listen");
   listen.mapping(["ingress", "admin"]);
   const memory = root.member("memory");
@@ -87,10 +91,7 @@ function readAll(root: SettingNode, unsupported: string[]): Settings {
       ingress: readAddress(listen.member("ingress"), DEFAULT_SETTINGS.listen.ingress),
       admin: readAddress(listen.member("admin"), DEFAULT_SETTINGS.listen.admin),
     },
-    journal,
-    // One folder holds everything unless said otherwise.
-    snapshots: readStorage(root.member("snapshots"), journal, unsupported),
-    directory: readStorage(root.member("directory"), journal, unsupported),
+    ...storage,
     ingress: readIngress(root.member("ingress")),
     admin: {
       auth: readAuth(admin.member("auth")),
@@ -107,6 +108,14 @@ function readAll(root: SettingNode, unsupported: string[]): Settings {
   };
 }
 
+function refuseAbsentAdapters({ journal, snapshots, directory }: StorageSections, unsupported: string[]): void {
+  if (journal.kind === "dynamodb")
+    unsupported.push("journal.kind: this build has no DynamoDB; use { kind: local, path: .holdfast }");
+  if (snapshots.kind === "s3") unsupported.push("snapshots.kind: this build has no S3; use { kind: local, path: .holdfast }");
+  if (directory.kind === "dynamodb")
+    unsupported.push("directory.kind: this build has no DynamoDB; use { kind: local, path: .holdfast }");
+}
+
 function readAddress(node: SettingNode, fallback: { readonly host: string; readonly port: number }) {
   const text = node.text(null);
   if (text === null) return fallback;
@@ -115,24 +124,6 @@ function readAddress(node: SettingNode, fallback: { readonly host: string; reado
   if (match !== null && port <= 65_535) return { host: match[1] ?? match[2] ?? "", port };
   node.refuse(`'${text}' is not host:port, such as 127.0.0.1:8080 or [::1]:8080`);
   return fallback;
-}
-
-const CLOUD_KINDS: Readonly<Record<string, string>> = { dynamodb: "DynamoDB", s3: "S3" };
-
-function readStorage(node: SettingNode, fallback: StorageSettings, unsupported: string[]): StorageSettings {
-  if (!node.isSet) return fallback;
-  const kind = node.member("kind").raw;
-  const cloud = typeof kind === "string" ? CLOUD_KINDS[kind] : undefined;
-  if (cloud !== undefined) {
-    unsupported.push(`${node.path}.kind: this build has no ${cloud}, only local storage; use { kind: local, path: .holdfast }`);
-    return fallback;
-  }
-  if (node.member("kind").choice(["local", "memory"], "local") === "memory") {
-    node.mapping(["kind"]);
-    return { kind: "memory" };
-  }
-  if (!node.mapping(["kind", "path"])) return fallback;
-  return { kind: "local", path: node.member("path").text(fallback.kind === "local" ? fallback.path : ".holdfast") };
 }
 
 function readIngress(node: SettingNode): IngressSettings {

@@ -10,9 +10,11 @@ export interface Settings {
   readonly cluster: string;
   readonly shards: number;
   readonly listen: { readonly ingress: ListenAddress; readonly admin: ListenAddress };
-  readonly journal: StorageSettings;
-  readonly snapshots: StorageSettings;
-  readonly directory: StorageSettings;
+  readonly journal: JournalSettings;
+  readonly snapshots: SnapshotSettings;
+  readonly directory: DirectorySettings;
+  /** For whatever lies in AWS. */
+  readonly aws: AwsSettings;
   readonly ingress: IngressSettings;
   readonly admin: AdminSettings;
   readonly memory: { readonly cacheBytes: number; readonly totalBytes: number };
@@ -26,7 +28,45 @@ export interface Settings {
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
-export type StorageSettings = { readonly kind: "local"; readonly path: string } | { readonly kind: "memory" };
+/** One folder may hold journal, snapshots and directory; it is locked once. */
+export interface LocalStorage {
+  readonly kind: "local";
+  readonly path: string;
+}
+
+export interface MemoryStorage {
+  readonly kind: "memory";
+}
+
+export type JournalSettings = LocalStorage | MemoryStorage | DynamoJournalSettings;
+export type SnapshotSettings = LocalStorage | MemoryStorage | S3SnapshotSettings;
+export type DirectorySettings = LocalStorage | MemoryStorage | DynamoDirectorySettings;
+
+export interface DynamoJournalSettings {
+  readonly kind: "dynamodb";
+  readonly table: string;
+  /** How long a record is kept, needed or not: at least twice the longest outage that must be survived (RULES.md 3). */
+  readonly ttlMs: number;
+}
+
+export interface S3SnapshotSettings {
+  readonly kind: "s3";
+  readonly bucket: string;
+  /** In front of every object's name: empty, or ends with '/'. */
+  readonly prefix: string;
+}
+
+export interface DynamoDirectorySettings {
+  readonly kind: "dynamodb";
+  readonly table: string;
+}
+
+/** Null: what the SDK finds by itself (environment, profile, the machine's or the task's role). */
+export interface AwsSettings {
+  readonly region: string | null;
+  /** Instead of AWS's own: an emulator, or a proxy. For every service. */
+  readonly endpoint: string | null;
+}
 
 export interface IngressSettings {
   readonly auth: AuthSettings;
@@ -103,7 +143,7 @@ export const ASYMMETRIC_ALGORITHMS: readonly string[] = [
   "EdDSA",
 ];
 
-const LOCAL: StorageSettings = { kind: "local", path: ".holdfast" };
+const LOCAL: LocalStorage = { kind: "local", path: ".holdfast" };
 
 export const DEFAULT_SETTINGS: Settings = {
   cluster: "local",
@@ -112,6 +152,7 @@ export const DEFAULT_SETTINGS: Settings = {
   journal: LOCAL,
   snapshots: LOCAL,
   directory: LOCAL,
+  aws: { region: null, endpoint: null },
   ingress: { auth: { kind: "none" }, limits: DEFAULT_LIMITS, keepHeaders: [], cors: null, allowUnauthenticated: false },
   admin: { auth: { kind: "none" }, allowUnauthenticated: false },
   memory: { cacheBytes: 256 << 20, totalBytes: 700 << 20 },

@@ -354,6 +354,11 @@ export const START_PROBLEMS = {
     "A setting is unknown, of the wrong kind, out of bounds, or contradicts another one.",
     "The message names the path of each setting that is refused, and the nearest known name.",
   ),
+  storage_mix: start(
+    "These kinds of storage do not go together",
+    "The directory names what journal and snapshots hold. One of them would be gone, or out of reach, while the directory still counts on it.",
+    "Put all three into memory, or none; where the directory is in DynamoDB, the journal belongs there and the snapshots in S3.",
+  ),
   config_unsupported: start(
     "The setting is not in this build",
     "DynamoDB, S3 and Lambda are recognised, but this build has local storage and HTTP functions alone.",

@@ -7,9 +7,11 @@ import { Registry } from "prom-client";
 import { MEMORY_ACCOUNTS } from "../../core/admission/memory-budget.js";
 import type { InvocationRequest } from "../../core/entity/invocation.js";
 import type { CoreSnapshot } from "../../core/router-core.js";
+import { REQUEST_KINDS, type RequestKind } from "../../ports/request-meter.js";
 import type { OutcomeLabel } from "../ingress/answer-reply.js";
 import type { IngressObserver } from "../ingress/http-ingress.js";
 import { Buckets, BYTES_BOUNDS, COUNT_BOUNDS, TIME_BOUNDS } from "./buckets.js";
+import type { Cost } from "./cost-meter.js";
 import { exposeCounter, exposeGauge, exposeHistogram, type Labels, type Sample } from "./exposition.js";
 
 /** What the gauges are read from; null while nothing runs. */
@@ -17,6 +19,7 @@ export interface MetricsSources {
   core(): CoreSnapshot | null;
   openRequests(): number;
   heldBodyBytes(): number;
+  costOf(kind: RequestKind): Cost;
 }
 
 const OUTCOMES: readonly OutcomeLabel[] = ["replied", "refused", "failed", "accepted", "problem", "left"];
@@ -60,6 +63,7 @@ export class RouterMetrics implements IngressObserver {
     this.#exposeRequests(sources);
     this.#exposeWork();
     this.#exposeCore(sources);
+    this.#exposeCost(sources);
     this.#exposeProcess();
   }
 
@@ -264,6 +268,27 @@ export class RouterMetrics implements IngressObserver {
     const inFlight = { name: "holdfast_invocations_in_flight", help: "Open invocations", labels: ["deployment"] };
     exposeGauge(registry, inFlight, () =>
       (core()?.dispatch.deployments ?? []).map((one): Sample => [{ deployment: one.deployment }, one.attempts]),
+    );
+  }
+
+  #exposeCost({ costOf }: MetricsSources): void {
+    const read = (of: (cost: Cost) => number) => () =>
+      REQUEST_KINDS.map((kind): Sample => [{ kind }, of(costOf(kind))]).filter(([, value]) => value > 0);
+    const requests = { name: "holdfast_cost_requests_total", help: "Requests sent that AWS may charge for", labels: ["kind"] };
+    exposeCounter(
+      this.#registry,
+      requests,
+      read((cost) => cost.requests),
+    );
+    const units = {
+      name: "holdfast_cost_units_total",
+      help: "What they are charged by: request units, billed milliseconds, or requests",
+      labels: ["kind"],
+    };
+    exposeCounter(
+      this.#registry,
+      units,
+      read((cost) => cost.units),
     );
   }
 

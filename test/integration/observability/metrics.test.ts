@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { CostMeter } from "../../../src/router/metrics/cost-meter.js";
 import { RouterMetrics } from "../../../src/router/metrics/router-metrics.js";
 import { post, withIngress } from "../ingress/running-ingress.js";
 
-const SILENT = { core: () => null, openRequests: () => 3, heldBodyBytes: () => 1_000 };
+const SILENT = { core: () => null, openRequests: () => 3, heldBodyBytes: () => 1_000, costOf: () => ({ requests: 0, units: 0 }) };
 
 describe("the metrics", () => {
   it("count commands by type and outcome, requests by status, and the time they took", async () => {
@@ -44,6 +45,21 @@ describe("the metrics", () => {
     assert.match(text, /^holdfast_step_inputs_bucket\{le="8"\} 1$/m);
     assert.match(text, /^holdfast_loop_delay_seconds\{quantile="0.99"\}/m);
     assert.doesNotMatch(text, /NaN/);
+    metrics.stop();
+  });
+
+  it("tell what AWS may charge for, by kind, and nothing where nothing was sent", async () => {
+    const meter = new CostMeter();
+    const metrics = new RouterMetrics({ ...SILENT, costOf: (kind) => meter.costOf(kind) });
+    assert.doesNotMatch(await metrics.text(), /^holdfast_cost_\w+\{/m);
+    meter.count("dynamodb_write", 12);
+    meter.count("dynamodb_write", 1);
+    meter.count("s3_put", 1);
+    const text = await metrics.text();
+    assert.match(text, /^holdfast_cost_requests_total\{kind="dynamodb_write"\} 2$/m);
+    assert.match(text, /^holdfast_cost_units_total\{kind="dynamodb_write"\} 13$/m);
+    assert.match(text, /^holdfast_cost_requests_total\{kind="s3_put"\} 1$/m);
+    assert.doesNotMatch(text, /kind="lambda_invoke"/);
     metrics.stop();
   });
 });
