@@ -50,7 +50,7 @@ export function makeProgram(streams: Streams, version: string): Command {
 function addRouterCommands(program: Command, streams: Streams): void {
   const settings = (command: Command): Command =>
     command
-      .option("-c, --config <file>", "settings; holdfast.yaml where it is there")
+      .option("-c, --config <file>", "settings; else HOLDFAST_CONFIG, which holds them, else holdfast.yaml")
       .option("--port <port>", "of the ingress; 0 takes any free one")
       .option("--admin-port <port>", "of the admin API; 0 takes any free one")
       .option("--data <folder>", "where the data lies")

@@ -1,6 +1,12 @@
-/** The settings for `start`, `check` and `dev`: a file where there is one, the defaults else, and what the command line adds. */
+/**
+ * The settings for `start`, `check` and `dev`: a file that was named, the text in `HOLDFAST_CONFIG`, the file that is there, or
+ * the defaults; and what the command line adds.
+ */
 import { existsSync } from "node:fs";
-import { readSettingsFile } from "../router/config/read-settings.js";
+import { unreachable } from "../core/unreachable.js";
+import { ConfigProblem } from "../router/config/config-problem.js";
+import type { Environment } from "../router/config/environment.js";
+import { readSettings, readSettingsFile } from "../router/config/read-settings.js";
 import { DEFAULT_SETTINGS, type LogLevel, type Settings } from "../router/config/settings.js";
 import { usage } from "./address-argument.js";
 
@@ -14,16 +20,38 @@ export interface SettingsOptions {
 
 const DEFAULT_FILE = "holdfast.yaml";
 
-/** Where the settings come from: a file that was named or is there, or nothing but the defaults. */
-export function settingsFile(options: SettingsOptions): string | null {
-  if (options.config !== undefined) return options.config;
-  return existsSync(DEFAULT_FILE) ? DEFAULT_FILE : null;
+/** The whole settings as YAML (so also JSON): for containers, which have no file of their own. */
+export const CONFIG_VARIABLE = "HOLDFAST_CONFIG";
+
+export type SettingsSource =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "variable"; readonly text: string }
+  | { readonly kind: "defaults" };
+
+/** A variable that is set and empty is a mistake of whoever fills it in, and is refused below as one. */
+export function settingsSource(options: SettingsOptions, environment: Environment = process.env): SettingsSource {
+  if (options.config !== undefined) return { kind: "file", path: options.config };
+  const text = environment[CONFIG_VARIABLE];
+  if (text !== undefined) return { kind: "variable", text };
+  return existsSync(DEFAULT_FILE) ? { kind: "file", path: DEFAULT_FILE } : { kind: "defaults" };
+}
+
+export function sourceName(source: SettingsSource): string | null {
+  switch (source.kind) {
+    case "file":
+      return source.path;
+    case "variable":
+      return CONFIG_VARIABLE;
+    case "defaults":
+      return null;
+    default:
+      return unreachable(source);
+  }
 }
 
 /** Throws `ConfigProblem` and `CliProblem`. */
-export function settingsOf(options: SettingsOptions): Settings {
-  const file = settingsFile(options);
-  const settings = file === null ? DEFAULT_SETTINGS : readSettingsFile(file, process.env);
+export function settingsOf(options: SettingsOptions, environment: Environment = process.env): Settings {
+  const settings = settingsFrom(settingsSource(options, environment), environment);
   const { ingress, admin } = settings.listen;
   const path = options.data;
   return {
@@ -39,6 +67,21 @@ export function settingsOf(options: SettingsOptions): Settings {
     }),
     log: { level: options.logLevel ?? settings.log.level },
   };
+}
+
+/** Throws `ConfigProblem`. */
+function settingsFrom(source: SettingsSource, environment: Environment): Settings {
+  switch (source.kind) {
+    case "file":
+      return readSettingsFile(source.path, environment);
+    case "variable":
+      if (source.text.trim() === "") throw new ConfigProblem("config_unreadable", [`${CONFIG_VARIABLE} is set and empty`]);
+      return readSettings(source.text, environment, CONFIG_VARIABLE);
+    case "defaults":
+      return DEFAULT_SETTINGS;
+    default:
+      return unreachable(source);
+  }
 }
 
 export function portOf(option: string, text: string | undefined, fallback: number): number {

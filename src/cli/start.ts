@@ -3,14 +3,14 @@ import { existsSync, writeFileSync } from "node:fs";
 import { redacted } from "../router/config/redacted.js";
 import { makeLogger } from "../router/logger.js";
 import { usage } from "./address-argument.js";
-import { type SettingsOptions, settingsFile, settingsOf } from "./router-settings.js";
+import { type SettingsOptions, settingsOf, settingsSource, sourceName } from "./router-settings.js";
 import { runRouter } from "./run-router.js";
 import { show, type Terminal } from "./terminal.js";
 
 export async function start(terminal: Terminal, options: SettingsOptions): Promise<void> {
   const settings = settingsOf(options);
   const log = makeLogger(settings.log.level);
-  log.info({ file: settingsFile(options), settings: redacted(settings) }, "settings");
+  log.info({ file: sourceName(settingsSource(options)), settings: redacted(settings) }, "settings");
   if (settings.ingress.auth.kind === "jwt" && settings.ingress.auth.audience === null) {
     log.warn("ingress.auth has no audience: tokens that were made for other services are taken, too");
   }
@@ -24,7 +24,7 @@ export async function start(terminal: Terminal, options: SettingsOptions): Promi
 }
 
 export function check(terminal: Terminal, options: SettingsOptions): void {
-  const file = settingsFile(options);
+  const file = sourceName(settingsSource(options));
   const settings = redacted(settingsOf(options));
   const from = file === null ? "the defaults (there is no holdfast.yaml)" : file;
   show(terminal, { file, settings }, [`fine: ${from}`, JSON.stringify(settings, null, 2)]);
