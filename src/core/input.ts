@@ -55,7 +55,14 @@ export interface CommandArrived {
 }
 
 export type ReadAsked =
-  | { readonly kind: "stateAsked"; readonly request: number; readonly of: EntityAddress; readonly isAdmin: boolean }
+  | {
+      readonly kind: "stateAsked";
+      readonly request: number;
+      readonly of: EntityAddress;
+      readonly isAdmin: boolean;
+      /** Wall time after which the client no longer waits: the function may have to fold the state first. */
+      readonly deadlineMs: number;
+    }
   | {
       readonly kind: "eventsAsked";
       readonly request: number;

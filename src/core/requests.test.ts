@@ -134,7 +134,7 @@ test("while the router starts or stops every request is told so, also one for a 
   const starting = new Bench(false);
   starting.command();
   starting.command(unknownType);
-  starting.requests.read({ kind: "stateAsked", request: 2, of: unknownType.to, isAdmin: false });
+  starting.requests.read({ kind: "stateAsked", request: 2, of: unknownType.to, isAdmin: false, deadlineMs: 1 });
   starting.requests.admin({ kind: "deadLettersAsked", request: 3, of: null, limit: 5 });
   assert.deepEqual(starting.codes(), ["starting", "starting", "starting", "starting"]);
   const stopping = new Bench();
@@ -171,11 +171,11 @@ test("slow storage refuses commands and lets queries through", () => {
 test("states and events are shown where their type exposes them, and to the admin side; outcomes always", () => {
   const bench = new Bench();
   const of = { type: "shop/cart", id: "1" };
-  bench.requests.read({ kind: "stateAsked", request: 1, of, isAdmin: false });
+  bench.requests.read({ kind: "stateAsked", request: 1, of, isAdmin: false, deadlineMs: 1 });
   bench.requests.read({ kind: "eventsAsked", request: 1, of, after: 0, limit: 1, follow: false, isAdmin: false });
-  bench.requests.read({ kind: "stateAsked", request: 1, of: { ...of, type: "shop/other" }, isAdmin: true });
+  bench.requests.read({ kind: "stateAsked", request: 1, of: { ...of, type: "shop/other" }, isAdmin: true, deadlineMs: 1 });
   assert.deepEqual(bench.codes(), ["not_exposed", "not_exposed", "unknown_type"]);
-  bench.requests.read({ kind: "stateAsked", request: 1, of, isAdmin: true });
+  bench.requests.read({ kind: "stateAsked", request: 1, of, isAdmin: true, deadlineMs: 1 });
   bench.requests.read({ kind: "outcomeAsked", request: 1, of: { ...of, type: "shop/gone" }, commandId: "c", untilMs: 0 });
   assert.deepEqual(bench.shards[1]?.got, ["stateAsked", "outcomeAsked"]);
 });

@@ -97,7 +97,9 @@ export class TestRouter {
 
   /** The state as it is stored; null for an entity that has none. */
   async state<State = unknown>(of: AnyRef): Promise<State | null> {
-    const answer = await this.#router.ask((request) => ({ kind: "stateAsked", request, of: of.$address, isAdmin: true }));
+    const deadlineMs = this.#router.clock.nowMs() + CALL_MS;
+    const asked = { kind: "stateAsked", of: of.$address, isAdmin: true, deadlineMs } as const;
+    const answer = await this.#router.ask((request) => ({ ...asked, request }));
     if (answer.kind !== "state") throw errorOf(answer);
     return parsed(answer.state) as State | null;
   }

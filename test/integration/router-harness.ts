@@ -70,7 +70,8 @@ export class TestRouter {
   }
 
   async state(type: string, id: string): Promise<{ version: number; text: string | null }> {
-    const answer = await this.#ask((request) => ({ kind: "stateAsked", request, of: { type, id }, isAdmin: true }));
+    const asked = { kind: "stateAsked", of: { type, id }, isAdmin: true, deadlineMs: Infinity } as const;
+    const answer = await this.#ask((request) => ({ ...asked, request }));
     if (answer.kind !== "state") throw new Error(`no state: ${JSON.stringify(answer)}`);
     return { version: answer.version, text: answer.state === null ? null : Buffer.from(answer.state).toString() };
   }

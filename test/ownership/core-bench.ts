@@ -25,6 +25,13 @@ const cart: EntityType = {
   events: new Map(),
   policy: DEFAULT_POLICY,
 };
+export const LEDGER = "shop/ledger";
+const ledger: EntityType = {
+  ...cart,
+  name: LEDGER,
+  kind: "event-sourced",
+  events: new Map([["added", { name: "added", eventVersion: 1 }]]),
+};
 const limits = {
   inFlightMax: 4,
   entitiesMax: 8,
@@ -41,7 +48,7 @@ function settingsOf(incarnation: string, changed: Partial<CoreSettings>): CoreSe
     shards: 2,
     freshClusterId: CLUSTER_ID,
     nonceSeed: Uint8Array.from({ length: 8 }, (_, at) => incarnation.charCodeAt(at) || at),
-    placements: [{ type: CART, colocation: { kind: "entity" } }],
+    placements: [CART, LEDGER].map((type) => ({ type, colocation: { kind: "entity" } })),
     log: {
       appendsInFlightMax: 4,
       recordBytesTarget: 4_000,
@@ -79,8 +86,10 @@ export class CoreBench {
   /** Why it ended. */
   ended: EndReason | null = null;
   nowMs = 0;
-  /** What the function answers for an entity; by default a state for whatever was asked. */
-  answerOf: (entity: InvocationEntity) => Omit<EntityResult, "n"> = written;
+  /** What the function answers for an entity, null: nothing; by default a state for whatever was asked. */
+  answerOf: (entity: InvocationEntity) => Omit<EntityResult, "n"> | null = written;
+  /** From now on no invocation is answered at all. */
+  isFunctionSilent = false;
   #inputs: Input[] = [];
   readonly #incarnation: string;
   #requests = 0;
@@ -89,7 +98,7 @@ export class CoreBench {
     this.storage = storage;
     this.#incarnation = incarnation;
     this.core = new RouterCore(settingsOf(incarnation, changed), { documentCodec, recordCodec, checksum: crc32 });
-    this.give({ kind: "deploymentsChanged", deployments: [{ id: "d-1", types: [cart], limits }], placements: [] });
+    this.give({ kind: "deploymentsChanged", deployments: [{ id: "d-1", types: [cart, ledger], limits }], placements: [] });
   }
 
   static started(incarnation: string, storage?: Storage, changed?: Partial<CoreSettings>): CoreBench {
@@ -124,12 +133,12 @@ export class CoreBench {
   }
 
   /** Sends a command and gives its request number. */
-  put(id: string): number {
+  put(id: string, type = CART): number {
     const request = ++this.#requests;
     const command: CommandArrived = {
       kind: "commandArrived",
       request,
-      to: { type: CART, id },
+      to: { type, id },
       name: "put",
       input: new Uint8Array(100),
       id: `${this.#incarnation}-${request}`,
@@ -146,9 +155,22 @@ export class CoreBench {
     return request;
   }
 
-  versionOf(id: string): number | undefined {
+  /** Asks for a state and gives the request number. */
+  askState(id: string, type = CART, waitMs = Infinity): number {
     const request = ++this.#requests;
-    this.give({ kind: "stateAsked", request, of: { type: CART, id }, isAdmin: true });
+    const deadlineMs = this.nowMs + 1_000_000 + waitMs;
+    this.give({ kind: "stateAsked", request, of: { type, id }, isAdmin: true, deadlineMs });
+    return request;
+  }
+
+  /** The code of the problem that the request was answered with; the kind of any other answer; null while there is none. */
+  codeOf(request: number): string | null {
+    const answer = this.answers.get(request);
+    return answer?.kind === "problem" ? answer.problem.code : (answer?.kind ?? null);
+  }
+
+  versionOf(id: string): number | undefined {
+    const request = this.askState(id);
     this.run();
     const answer = this.answers.get(request);
     return answer?.kind === "state" ? answer.version : undefined;
@@ -165,9 +187,10 @@ export class CoreBench {
         this.answers.set(effect.request, effect.answer);
         return;
       case "invoke":
+        if (this.isFunctionSilent) return;
         for (const entity of effect.request.entities) {
-          const result = { n: entity.n, ...this.answerOf(entity) };
-          this.give({ kind: "entityFinished", attempt: effect.attempt, result });
+          const answer = this.answerOf(entity);
+          if (answer !== null) this.give({ kind: "entityFinished", attempt: effect.attempt, result: { n: entity.n, ...answer } });
         }
         this.give({ kind: "invocationEnded", attempt: effect.attempt, end: { kind: "complete" } });
         return;

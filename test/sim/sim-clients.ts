@@ -415,7 +415,9 @@ export class SimClients {
     const request = ++this.#requests;
     this.#world.count("command.state");
     this.#askingByRequest.set(request, { kind: "state", entity, invokedAtMs: this.#world.nowMs });
-    if (!this.#submit({ kind: "stateAsked", request, of: entity, isAdmin: true })) this.#askingByRequest.delete(request);
+    const deadlineMs = this.#world.nowMs + 60_000;
+    if (!this.#submit({ kind: "stateAsked", request, of: entity, isAdmin: true, deadlineMs }))
+      this.#askingByRequest.delete(request);
   }
 
   #events(): void {

@@ -382,7 +382,7 @@ class Simulation implements Surroundings {
   }
 
   #readBook(entity: EntityAddress, then: (book: FinalBook) => void): void {
-    this.#clients.ask({ kind: "stateAsked", request: 0, of: entity, isAdmin: true }, (answer) => {
+    this.#clients.ask({ kind: "stateAsked", request: 0, of: entity, isAdmin: true, deadlineMs: Infinity }, (answer) => {
       if (answer.kind !== "state") return;
       const book = bookOf(answer.state);
       const { version } = answer;

@@ -173,7 +173,7 @@ export class Arrivals {
   #loaded(slot: EntitySlot): void {
     slot.status = "idle";
     runAll(slot.takeOpeners());
-    if (slot.isFolded) runAll(slot.takeReaders());
+    if (slot.isFolded) for (const { request } of slot.takeReaders()) this.#context.answerState(slot, request);
     this.goOn(slot);
   }
 

@@ -23,6 +23,7 @@ export class Invocations {
   /** Entities that wait after a fault. */
   readonly #backingOff = new MomentHeap<EntitySlot>();
   #deadLettersMade = 0;
+  #isOver = false;
 
   constructor(context: ShardContext, messages: Messages, feeds: Feeds, waiters: OutcomeWaiters) {
     this.#context = context;
@@ -59,7 +60,7 @@ export class Invocations {
 
   /** The entity's part of an invocation that starts now; null when nothing is left to run. */
   take(slot: EntitySlot, commandsMax: number, n: number, attempt: number): InvocationEntity | null {
-    if (slot.status !== "offered") return null;
+    if (this.#isOver || slot.status !== "offered") return null;
     this.#dropOverdue(slot);
     const count = this.#isFoldingOnly(slot) ? 0 : Math.min(commandsMax, slot.commandCount);
     if (count === 0 && slot.isFolded) {
@@ -86,6 +87,7 @@ export class Invocations {
 
   /** A result came for the entity. It is checked before it is believed. */
   finished(slot: EntitySlot, deployment: string, result: EntityResult): void {
+    if (this.#isOver) return;
     const items = slot.running;
     slot.running = [];
     slot.status = "idle";
@@ -103,6 +105,7 @@ export class Invocations {
 
   /** The invocation ended without a result for the entity. */
   unfinished(slot: EntitySlot, verdict: Verdict): void {
+    if (this.#isOver) return;
     const items = slot.running;
     slot.running = [];
     slot.status = "idle";
@@ -110,7 +113,10 @@ export class Invocations {
     if (verdict.kind !== "unavailable") slot.isSuspect = true;
     else for (const item of items) item.attempts--;
     const first = items[0];
-    if (verdict.kind === "faulted" && first !== undefined) this.#fault(slot, first, verdict.code, verdict.message);
+    if (verdict.kind === "faulted") {
+      if (first === undefined) this.#notFolded(slot, verdict.message);
+      else this.#fault(slot, first, verdict.code, verdict.message);
+    }
     this.goOn(slot);
   }
 
@@ -264,9 +270,9 @@ export class Invocations {
     const { foldEventsMax } = this.#context.host.limits;
     const last = slot.unfolded[Math.min(foldEventsMax, slot.unfolded.length) - 1];
     if (result.state === undefined || last === undefined) {
-      slot.retryAtMs = this.#context.host.tickMs + this.#context.host.limits.retryMaxMs;
-      this.#backingOff.push(slot.retryAtMs, slot);
+      this.#notFolded(slot, "it answered without a state");
     } else {
+      slot.foldFault = null;
       slot.unfolded = slot.unfolded.slice(foldEventsMax);
       slot.state = result.state === null ? null : result.state.slice();
       slot.stateVersion = slot.spec.stateVersion;
@@ -274,6 +280,14 @@ export class Invocations {
       if (slot.isFolded) this.#cacheFold(slot, slot.state);
     }
     this.goOn(slot);
+  }
+
+  /** The function could not fold the events behind the state. Nobody's command is at fault: whoever reads waits, till its deadline. */
+  #notFolded(slot: EntitySlot, message: string): void {
+    const { tickMs, limits } = this.#context.host;
+    slot.foldFault = message;
+    slot.retryAtMs = tickMs + limits.retryMaxMs;
+    this.#backingOff.push(slot.retryAtMs, slot);
   }
 
   /** Keeps a folded state in the store: no entry, since it says nothing that the events do not say. */
@@ -293,7 +307,7 @@ export class Invocations {
   /** Whatever the entity can go on with now that it stands between two invocations. */
   goOn(slot: EntitySlot): void {
     if (slot.openers.length > 0) runAll(slot.takeOpeners());
-    if (slot.isFolded && slot.readers.length > 0) runAll(slot.takeReaders());
+    if (slot.isFolded) for (const { request } of slot.takeReaders()) this.#context.answerState(slot, request);
     this.#messages.refill(slot);
     this.offer(slot);
     this.#context.retire(slot);
@@ -332,6 +346,37 @@ export class Invocations {
     }
   }
 
+  /** Ends reads of the state whose deadline is over, saying what kept the function from folding it. */
+  expireReaders(slot: EntitySlot): void {
+    const { nowMs, dispatcher } = this.#context.host;
+    const late = slot.readers.filter(({ deadlineMs }) => deadlineMs <= nowMs);
+    if (late.length === 0) return;
+    slot.readers = slot.readers.filter(({ deadlineMs }) => deadlineMs > nowMs);
+    const outage = dispatcher.outageOf(slot.type);
+    for (const { request } of late) {
+      if (slot.status === "loading") this.#context.refuse(request, slot.position, "storage_slow", NOT_READ);
+      else if (outage !== null)
+        this.#context.refuse(request, slot.position, "function_unavailable", `${NOT_FOLDED}; what came back last: ${outage}`);
+      else if (slot.foldFault !== null)
+        this.#context.refuse(request, slot.position, "function_faulted", `${NOT_FOLDED}; what came back last: ${slot.foldFault}`);
+      else this.#context.refuse(request, slot.position, "deadline_exceeded", NOT_FOLDED);
+    }
+  }
+
+  /** The shard serves nobody any more: everybody who waits is told, and what still comes from functions is dropped. */
+  abandon(message: string): void {
+    this.#isOver = true;
+    for (const slot of this.#context.slotByKey.values()) {
+      if (slot.status === "offered") this.#context.host.dispatcher.withdraw(slot);
+      const items = [...slot.running, ...slot.mailbox];
+      for (const item of items) this.#context.releaseItem(item);
+      const requests = [...items.flatMap(({ waiters }) => waiters), ...slot.readers.map(({ request }) => request)];
+      // None of them has an entry, and none will get one.
+      for (const request of requests) this.#context.refuse(request, 0, "shard_refused", message);
+    }
+    this.#context.slotByKey.clear();
+  }
+
   /** An offered entity whose last commands were dropped has nothing to run any more. */
   withdrawIfDone(slot: EntitySlot): void {
     if (slot.status !== "offered" || slot.hasWork) return;
@@ -346,6 +391,8 @@ export class Invocations {
 }
 
 const LATE = "the deadline passed before the command was done; nothing of it took effect, and it will not run any more";
+const NOT_FOLDED = "the function has not folded the events behind the entity's state until the deadline";
+const NOT_READ = "the storage has not given the entity's state until the deadline";
 const OUTAGE = "until the deadline the function could not be used; nothing of the command took effect. What came back last";
 
 function invocationCommand(item: Item, n: number): InvocationCommand {

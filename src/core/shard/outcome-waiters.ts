@@ -45,6 +45,14 @@ export class OutcomeWaiters {
     }
   }
 
+  /** The shard serves nobody any more. */
+  abandon(message: string): void {
+    for (const waiting of this.#requestsByCommand.values()) {
+      for (const { request } of waiting) this.#context.refuse(request, 0, "shard_refused", message);
+    }
+    this.#requestsByCommand.clear();
+  }
+
   forget(request: number): void {
     for (const [key, waiting] of this.#requestsByCommand) {
       const left = waiting.filter((waiter) => waiter.request !== request);

@@ -32,18 +32,11 @@ export class Reads {
     this.#waiters = waiters;
   }
 
-  state(request: number, of: EntityAddress, spec: EntityType): void {
+  state(input: ReadAsked & { readonly kind: "stateAsked" }, spec: EntityType): void {
+    const { request, of, deadlineMs } = input;
     const slot = this.#arrivals.open(of, spec);
-    const read = (): void => {
-      const isExpired = slot.expiresAtMs !== 0 && slot.expiresAtMs <= this.#context.nowMs;
-      this.#context.answer(request, slot.position, {
-        kind: "state",
-        version: slot.version,
-        state: isExpired ? null : slot.state,
-      });
-    };
-    if (slot.status !== "loading" && slot.isFolded) read();
-    else slot.readers = [...slot.readers, read];
+    if (slot.status !== "loading" && slot.isFolded) this.#context.answerState(slot, request);
+    else slot.readers = [...slot.readers, { request, deadlineMs }];
     this.#arrivals.goOn(slot);
   }
 

@@ -57,6 +57,12 @@ export class ShardContext {
     this.output(position, { kind: "answer", request, answer });
   }
 
+  /** Answers with the state that the slot holds, folded. */
+  answerState(slot: EntitySlot, request: number): void {
+    const isExpired = slot.expiresAtMs !== 0 && slot.expiresAtMs <= this.nowMs;
+    this.answer(request, slot.position, { kind: "state", version: slot.version, state: isExpired ? null : slot.state });
+  }
+
   /** Answers with a problem. `position` is that of whatever the refusal saw; 0 if it saw nothing of the shard's state. */
   refuse(request: number, position: number, code: ProblemCode, message: string, retryAfterMs: number | null = null): void {
     const problem: Problem = { code, message, retryAfterMs };

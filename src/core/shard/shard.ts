@@ -127,6 +127,10 @@ export class Shard {
     this.#refusal = message;
     this.#isOpen = false;
     this.#context.host.effects.push({ kind: "shardRefused", shard: this.shard, message });
+    const told = `shard ${this.shard} serves nobody: ${message}`;
+    this.#feeds.end("moved", null);
+    this.#waiters.abandon(told);
+    this.#invocations.abandon(told);
     const then = this.#opening;
     this.#opening = null;
     then?.();
@@ -186,7 +190,10 @@ export class Shard {
       return this.#reads.outcome(input);
     }
     if (spec === null) return this.#context.refuse(input.request, 0, "unknown_type", `no deployment serves ${input.of.type}`);
-    if (input.kind === "stateAsked") return this.#reads.state(input.request, input.of, spec);
+    if (input.kind === "stateAsked") {
+      this.#isWaitedFor = true;
+      return this.#reads.state(input, spec);
+    }
     return this.#reads.events(input, spec);
   }
 
@@ -257,16 +264,19 @@ export class Shard {
   /** Calls whose deadline is over, and waits that have lasted long enough. A few times a second. */
   expire(): void {
     const { nowMs } = this.#context.host;
+    let isReadFor = false;
     this.#waiters.expire(nowMs);
     for (const slot of this.#context.slotByKey.values()) {
       for (const item of [...slot.mailbox]) {
         if (item.origin.kind === "client" && item.isChecked && item.command.deadlineMs <= nowMs)
           this.#invocations.expire(slot, item);
       }
+      if (slot.readers.length > 0) this.#invocations.expireReaders(slot);
+      isReadFor ||= slot.readers.length > 0;
       this.#invocations.withdrawIfDone(slot);
       if (slot.status === "idle") this.#invocations.goOn(slot);
     }
-    this.#isWaitedFor = this.callsWaiting > 0 || !this.#waiters.isEmpty;
+    this.#isWaitedFor = isReadFor || this.callsWaiting > 0 || !this.#waiters.isEmpty;
   }
 
   /** States and unfolded events that slots hold, beside what the store counts. */
@@ -285,8 +295,9 @@ export class Shard {
 
   /** Monotonic moment of the next thing that only time brings. Timers are due by wall time. */
   wakeAtMs(tickMs: number, nowMs: number): number {
+    if (this.#refusal !== null || this.#isClosed) return Infinity;
     // A read that was begun behind this shard's turn, by another shard's or by upkeep, would wait for the next input.
-    if (this.#refusal === null && this.state.store.isRunnable) return tickMs;
+    if (this.state.store.isRunnable) return tickMs;
     const byWall = Math.min(this.#timers.wakeAtMs ?? Infinity, this.state.store.wakeAtMs);
     const { retryAtMs } = this.#timers;
     const byTick = Math.min(this.#invocations.wakeAtMs ?? Infinity, this.#messages.wakeAtMs ?? Infinity, retryAtMs ?? Infinity);

@@ -32,6 +32,13 @@ export function newItem(command: Command, origin: Origin, timer: string | null):
   return { command, origin, timer, waiters: [], attempts: 0, faults: 0, isChecked: true };
 }
 
+/** A request that waits for the state of an entity. */
+export interface StateReader {
+  readonly request: number;
+  /** Wall time after which it is told why there is no state. */
+  readonly deadlineMs: number;
+}
+
 export function runAll(waiting: readonly (() => void)[]): void {
   for (const one of waiting) one();
 }
@@ -80,7 +87,9 @@ export class EntitySlot implements Runnable {
   /** The poisoned command that stops the entity until somebody decides (on-poison: pause). It stands first in the mailbox. */
   pausedBy: DeadLetter | null = null;
   /** Reads that wait for the folded state. */
-  readers: readonly (() => void)[] = NONE;
+  readers: readonly StateReader[] = NONE;
+  /** Why the function has given no folded state the last time; null: it was not asked, or has given one. */
+  foldFault: string | null = null;
   /** What waits for the entity to be loaded, or to stand between two invocations. */
   openers: readonly (() => void)[] = NONE;
   /** While an entity is purged none of its commands run. */
@@ -169,7 +178,7 @@ export class EntitySlot implements Runnable {
     this.openers = [...this.openers, then];
   }
 
-  takeReaders(): readonly (() => void)[] {
+  takeReaders(): readonly StateReader[] {
     const { readers } = this;
     this.readers = NONE;
     return readers;

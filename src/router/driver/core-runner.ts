@@ -36,6 +36,8 @@ const TROUBLE_EVERY_MS = 10_000;
 /** The core itself answers calls that never ran; whatever is open this long after its deadline runs, or waits for storage. */
 const DEADLINE_GRACE_MS = 500;
 const SWEEP_EVERY_MS = 500;
+/** For what has no deadline of its own: reads of the store, and what operators change. */
+const READ_MS_MAX = 60_000;
 
 export type RunnerEnd = EndReason & { readonly kind: "stopped" | "refused" | "broken" };
 
@@ -146,7 +148,7 @@ export class CoreRunner implements CoreLink {
   }
 
   submit(input: RequestInput): void {
-    if (input.kind === "commandArrived") this.#requests.expectBy(input.request, input.deadlineMs + DEADLINE_GRACE_MS);
+    this.#requests.expectBy(input.request, this.#overdueAtMs(input));
     if (this.#incarnation !== null && !this.#incarnation.isOver) return this.#incarnation.submit(input);
     const message = "the router is starting: its shards are not open yet";
     const answer: Answer = { kind: "problem", problem: { code: "starting", message, retryAfterMs: RESTART_AFTER_MS } };
@@ -157,9 +159,24 @@ export class CoreRunner implements CoreLink {
     if (this.#requests.leave(request)) this.#incarnation?.submit({ kind: "requestLeft", request });
   }
 
-  /** Tells those who have waited past their deadline that the outcome is unknown: the command goes on. */
+  /** When nobody should wait any longer; a feed has no such moment. */
+  #overdueAtMs(input: RequestInput): number {
+    switch (input.kind) {
+      case "commandArrived":
+      case "stateAsked":
+        return input.deadlineMs + DEADLINE_GRACE_MS;
+      case "outcomeAsked":
+        return Math.max(input.untilMs, this.nowMs()) + READ_MS_MAX;
+      case "eventsAsked":
+        return input.follow ? Infinity : this.nowMs() + READ_MS_MAX;
+      default:
+        return this.nowMs() + READ_MS_MAX;
+    }
+  }
+
+  /** Tells those who have waited past their deadline that the outcome is unknown: what was begun goes on. */
   #sweep(): void {
-    const message = "the deadline passed while the command was under way; it goes on, and its outcome can be asked for";
+    const message = "the deadline passed while the request was under way; it goes on, and its outcome can be asked for";
     for (const request of this.#requests.overdue(this.nowMs())) {
       this.#requests.answer(request, { kind: "problem", problem: { code: "outcome_unknown", message, retryAfterMs: null } });
       this.#incarnation?.submit({ kind: "requestLeft", request });

@@ -7,8 +7,9 @@ import type { CommandTrace } from "../tracing/tracing.js";
 import { AnswerReply } from "./answer-reply.js";
 import { bodyHash, keyedCommandId } from "./command-id.js";
 import { contentTypeRefusal } from "./content-type.js";
+import { deadlineOf } from "./deadline.js";
 import type { Exchange } from "./exchange.js";
-import { DEADLINE_MAX_MS, DELAY_MAX_MS, KEY_CHARACTERS_MAX } from "./ingress-limits.js";
+import { DELAY_MAX_MS, KEY_CHARACTERS_MAX } from "./ingress-limits.js";
 import { jsonRefusal } from "./json-check.js";
 import type { Refusal } from "./problem-document.js";
 import { parseParameters } from "./query-parameters.js";
@@ -89,16 +90,6 @@ function callOptions(
 
 function refusedOption(code: Refusal["code"], detail: string): { readonly kind: "refused"; readonly refusal: Refusal } {
   return { kind: "refused", refusal: { code, detail } };
-}
-
-/** The moment after which the caller no longer waits, or why its wish is refused. */
-function deadlineOf(context: RouteContext, exchange: Exchange): number | Refusal {
-  const header = exchange.request.headers["holdfast-deadline"];
-  if (header === undefined) return context.core.nowMs() + context.deadlineMs;
-  const ms = parseDuration(String(header));
-  if (ms !== null && ms > 0 && ms <= DEADLINE_MAX_MS) return context.core.nowMs() + ms;
-  const detail = `holdfast-deadline is ${DURATION_FORM}; at most ${formatDuration(DEADLINE_MAX_MS)}`;
-  return { code: "bad_header", detail };
 }
 
 function submitCall(

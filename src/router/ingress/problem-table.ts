@@ -217,7 +217,7 @@ export const REQUEST_PROBLEMS = {
     504,
     "caller",
     "Not done within the deadline",
-    "The command was not done in time, and it will not be run any more: nothing of it took effect.",
+    "The command was not done in time, and it will not be run any more: nothing of it took effect. Or a state was asked for, and its function has not folded it in time.",
     "Retry, or give it more time with the header holdfast-deadline.",
   ),
   outcome_unknown: retryable(

@@ -3,6 +3,7 @@ import type { EntityAddress } from "../../core/entity/address.js";
 import type { EntityType } from "../../core/entity/entity-type.js";
 import { DURATION_FORM, formatDuration, parseDuration } from "../duration.js";
 import { AnswerReply } from "./answer-reply.js";
+import { deadlineOf } from "./deadline.js";
 import { EventFeed } from "./event-feed.js";
 import type { Exchange } from "./exchange.js";
 import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX, WAIT_MAX_MS } from "./ingress-limits.js";
@@ -21,9 +22,11 @@ export function serveState(context: RouteContext, exchange: Exchange, type: Enti
   }
   const parameters = parseParameters(target.query, []);
   if (parameters.kind === "refused") return { code: "bad_parameter", detail: parameters.detail };
+  const deadlineMs = deadlineOf(context, exchange);
+  if (typeof deadlineMs !== "number") return deadlineMs;
   const of = address(target);
   const request = exchange.ask(new AnswerReply(exchange, of));
-  context.core.submit({ kind: "stateAsked", request, of, isAdmin: context.isAdmin });
+  context.core.submit({ kind: "stateAsked", request, of, isAdmin: context.isAdmin, deadlineMs });
   return null;
 }
 
