@@ -12,13 +12,16 @@ import { S3Store } from "./s3-store.js";
 
 /**
  * What becomes of one request. `fail` answers in place of the server; `cut` ends the connection with the request undone,
- * `loseAnswer` after it was done; `hold` waits before it is done.
+ * `loseAnswer` after it was done; `cutAnswer` in the middle of the answer's body; `damage` changes a byte of the request's
+ * body; `hold` waits before it is done.
  */
 export type S3Fault =
   | { readonly kind: "none" }
   | { readonly kind: "fail"; readonly status: number; readonly code: string; readonly retryAfterSeconds?: number }
   | { readonly kind: "cut" }
   | { readonly kind: "loseAnswer" }
+  | { readonly kind: "cutAnswer" }
+  | { readonly kind: "damage" }
   | { readonly kind: "hold"; readonly until: Promise<unknown> };
 
 export interface S3Fake {
@@ -56,12 +59,17 @@ async function handle(fake: S3Fake, incoming: IncomingMessage, response: ServerR
   const fault = fake.faultOf(request);
   if (fault.kind === "cut") return void response.destroy();
   if (fault.kind === "hold") await fault.until;
+  if (fault.kind === "damage") request.body[0] = (request.body[0] ?? 0) ^ 1;
   const answer =
     fault.kind === "fail" ? failed(new S3Error(fault.status, fault.code, "by order of the test")) : answerOf(fake, request);
   if (fault.kind === "loseAnswer") return void response.destroy();
   const headers: Record<string, string | number> = { "content-length": answer.body.length, ...answer.headers };
   if (fault.kind === "fail" && fault.retryAfterSeconds !== undefined) headers["retry-after"] = fault.retryAfterSeconds;
   response.writeHead(answer.status, headers);
+  if (fault.kind === "cutAnswer") {
+    response.write(answer.body.subarray(0, answer.body.length / 2), () => response.destroy());
+    return;
+  }
   response.end(request.method === "HEAD" ? undefined : answer.body);
 }
 
