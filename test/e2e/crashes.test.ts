@@ -1,6 +1,7 @@
 /** Processes that are killed, stopped, started twice: what was acknowledged is there, once. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { onlyLocal } from "./place.js";
 import { until, World } from "./world.js";
 
 describe("a router process", () => {
@@ -38,7 +39,7 @@ describe("a router process", () => {
     for (const [id] of acknowledged) assert.equal(await world.total(id), sent.filter((one) => one.id === id).length);
   });
 
-  it("refuses a second process on the same data, and goes on", async () => {
+  it("refuses a second process on the same data, and goes on", { skip: onlyLocal }, async () => {
     const errors = await world.refusedStart();
     assert.match(errors, /in use by.*\[data_locked\]/s);
     assert.equal((await world.add("after-second")).status, 200);

@@ -1,10 +1,11 @@
-/** A data folder, the functions and a router, each a process of its own, and requests to it. */
+/** A place for data, the functions and a router, each a process of its own, and requests to it. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Child, startEntry, startHoldfast } from "./child.js";
+import { awsPlace, isOnAws, localPlace, type Place, prepare } from "./place.js";
 
 export interface Reply {
   readonly status: number;
@@ -19,8 +20,10 @@ export interface WorldOptions {
   readonly settings?: string;
   /** Further endpoints. */
   readonly endpoints?: readonly string[];
-  /** Where the data lies, if not in the world's own folder. */
+  /** The data folder, if not in the world's own folder. */
   readonly dataPath?: string;
+  /** Where the data lies, if not where the environment says. It is prepared here. */
+  readonly place?: Place;
 }
 
 /** The connection broke behind the reply's first bytes. */
@@ -28,8 +31,10 @@ export class ReplyCutOff extends Error {}
 
 export class World {
   readonly folder: string;
+  /** Of a local place. */
   readonly dataPath: string;
   readonly functionsUrl: string;
+  readonly #place: Place;
   readonly #settings: string;
   readonly #endpoints: readonly string[];
   #functions: Child;
@@ -39,6 +44,7 @@ export class World {
   private constructor(folder: string, functions: Child, functionsUrl: string, options: WorldOptions) {
     this.folder = folder;
     this.dataPath = options.dataPath ?? join(folder, "data");
+    this.#place = options.place ?? (isOnAws ? awsPlace() : localPlace(this.dataPath));
     this.#functions = functions;
     this.functionsUrl = functionsUrl;
     this.#settings = options.settings ?? "";
@@ -50,7 +56,9 @@ export class World {
     const folder = await mkdtemp(join(tmpdir(), "holdfast-e2e-"));
     const functions = startEntry("function-entry");
     const url = (await functions.said(/functions on (\S+)/))[1] ?? "";
-    return new World(folder, functions, url, options);
+    const world = new World(folder, functions, url, options);
+    if (options.place !== undefined || isOnAws) await prepare(world.#place, folder);
+    return world;
   }
 
   static async started(options: WorldOptions = {}): Promise<World> {
@@ -85,7 +93,7 @@ export class World {
     const path = join(this.folder, `settings-${Math.random().toString(36).slice(2)}.yaml`);
     const lines = [
       "listen: { ingress: '127.0.0.1:0', admin: '127.0.0.1:0' }",
-      `journal: { kind: local, path: ${this.dataPath} }`,
+      ...this.#place.lines,
       "functions:",
       `  - { url: '${this.functionsUrl}/good' }`,
       `  - { url: '${this.functionsUrl}/odd', timeout: 300ms, batch: { entitiesMax: 1, commandsMax: 1 } }`,
