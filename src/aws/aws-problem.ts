@@ -1,0 +1,14 @@
+/** What stops a start on AWS, as an error with a stable code (docs/errors.md). Elsewhere failures go into outcomes. */
+import type { AwsFailure } from "./failure.js";
+
+export type AwsProblemCode = AwsFailure["code"] | "aws_table_unfit";
+
+export class AwsProblem extends Error {
+  override readonly name = "AwsProblem";
+  readonly code: AwsProblemCode;
+
+  constructor(code: AwsProblemCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
