@@ -8,7 +8,14 @@
 import type { EntityResult, InvocationEnd, InvocationRequest } from "../core/entity/invocation.js";
 
 export type DiscoverOutcome =
-  | { readonly kind: "discovered"; readonly manifest: Uint8Array }
+  | {
+      readonly kind: "discovered";
+      readonly manifest: Uint8Array;
+      /** What is registered, where that is more exact than what was asked: the version that an alias means. */
+      readonly endpoint?: string;
+      /** What the operator should know of it. */
+      readonly notices?: readonly string[];
+    }
   | { readonly kind: "unavailable"; readonly message: string }
   | { readonly kind: "malformed"; readonly message: string };
 

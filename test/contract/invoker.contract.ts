@@ -35,7 +35,17 @@ export const ANSWER_BYTES_MAX = 1 << 20;
 
 export type CreateInvoker = (callee: ScriptedFunction) => Promise<InvokerUnderTest>;
 
-export function invokerContract(name: string, create: CreateInvoker): void {
+/** What a transport has beside the contract's bytes. */
+export interface TransportTraits {
+  /** Statuses, content types and headers, and a function that notices when its caller has gone. */
+  readonly isHttp: boolean;
+  /** Bytes arrive before the answer ends. */
+  readonly streams: boolean;
+}
+
+const HTTP: TransportTraits = { isHttp: true, streams: true };
+
+export function invokerContract(name: string, create: CreateInvoker, traits: TransportTraits = HTTP): void {
   const under = (title: string, callee: ScriptedFunction, run: (calls: Calls) => Promise<void>) =>
     test(title, { timeout: 20_000 }, async () => {
       const { invoker, dispose } = await create(callee);
@@ -49,18 +59,20 @@ export function invokerContract(name: string, create: CreateInvoker): void {
     });
 
   describe(`invoker contract: ${name}`, () => {
-    answered(under);
-    streamed(under);
-    hostile(under);
-    unavailable(under);
-    ended(under);
-    discovered(under);
+    answered(under, traits);
+    if (traits.streams) streamed(under);
+    lined(under);
+    hostile(under, traits);
+    if (traits.isHttp) unavailable(under);
+    ended(under, traits);
+    discovered(under, traits);
   });
 }
 
+type Malformed = readonly [what: string, answer: ScriptedAnswer, code: string];
 type Under = (title: string, callee: ScriptedFunction, run: (calls: Calls) => Promise<void>) => void;
 
-function answered(under: Under): void {
+function answered(under: Under, { isHttp }: TransportTraits): void {
   let asked: ScriptedRequest | null = null;
   under(
     "one document answers all entities, and the function sees the request and the trace",
@@ -79,8 +91,10 @@ function answered(under: Under): void {
           [1, `{"count":1}`],
         ],
       );
-      assert.equal(asked?.contentType, "application/json");
-      assert.match(asked?.accept ?? "", /application\/x-ndjson/);
+      if (isHttp) {
+        assert.equal(asked?.contentType, "application/json");
+        assert.match(asked?.accept ?? "", /application\/x-ndjson/);
+      }
       assert.deepEqual(asked?.trace, trace);
       const parsed = JSON.parse(text(asked?.body));
       assert.equal(parsed.invocation, "i.1");
@@ -160,15 +174,6 @@ function streamed(under: Under): void {
   );
 
   under(
-    "a stream that stops without its last line is cut",
-    answerWith("application/x-ndjson", [`${entityText(0)}\n`]),
-    async (calls) => {
-      const { results, end } = await calls.invoke(requestOf(1));
-      assert.deepEqual([results.length, end.kind], [1, "cut"]);
-    },
-  );
-
-  under(
     "what a stream says behind its last line is not waited for",
     answerWith("application/x-ndjson", [`${entityText(0)}\n{"end":1}\n`, "never"]),
     async (calls) => {
@@ -177,13 +182,29 @@ function streamed(under: Under): void {
   );
 }
 
-function hostile(under: Under): void {
-  const malformed: readonly (readonly [string, ScriptedAnswer, string])[] = [
-    ["no JSON", { contentType: "application/json", steps: ["<html>"] }, "answer_not_json"],
-    ["an answer for another invocation", documentOf(1, "i.2"), "answer_wrong_invocation"],
-    ["an entity that was not asked for", documentOf(5), "answer_wrong_entity"],
-    ["nothing", { contentType: "application/json", steps: [] }, "answer_empty"],
-    ["nothing, in a stream", { contentType: "application/x-ndjson", steps: [] }, "answer_empty"],
+/** The same form where it is not handed on as it comes. */
+function lined(under: Under): void {
+  under(
+    "one line for each entity answers them, in any order",
+    answerWith("application/x-ndjson", [`${entityText(1)}\n`, `${entityText(0)}\n{"end":2}\n`]),
+    async (calls) => {
+      const { results, end } = await calls.invoke(requestOf(2));
+      assert.deepEqual([results.map(({ n }) => n), end.kind], [[1, 0], "complete"]);
+    },
+  );
+
+  under(
+    "a stream that stops without its last line is cut",
+    answerWith("application/x-ndjson", [`${entityText(0)}\n`]),
+    async (calls) => {
+      const { results, end } = await calls.invoke(requestOf(1));
+      assert.deepEqual([results.length, end.kind], [1, "cut"]);
+    },
+  );
+}
+
+function hostile(under: Under, { isHttp, streams }: TransportTraits): void {
+  const http: readonly Malformed[] = [
     ["another content type", { contentType: "text/html", steps: ["<html>"] }, "answer_content_type"],
     [
       "a redirect",
@@ -191,12 +212,21 @@ function hostile(under: Under): void {
       "answer_redirect",
     ],
     ["404", { status: 404, contentType: "text/plain", steps: ["no such page"] }, "answer_status"],
+  ];
+  const endlessAnswer: Malformed = [
+    "more without an end",
+    { contentType: "application/x-ndjson", steps: endless(`"${"x".repeat(100_000)}`) },
+    "answer_too_large",
+  ];
+  const malformed: readonly Malformed[] = [
+    ...(isHttp ? http : []),
+    ...(streams ? [endlessAnswer] : []),
+    ["no JSON", { contentType: "application/json", steps: ["<html>"] }, "answer_not_json"],
+    ["an answer for another invocation", documentOf(1, "i.2"), "answer_wrong_invocation"],
+    ["an entity that was not asked for", documentOf(5), "answer_wrong_entity"],
+    ["nothing", { contentType: "application/json", steps: [] }, "answer_empty"],
+    ["nothing, in a stream", { contentType: "application/x-ndjson", steps: [] }, "answer_empty"],
     ["too much", { contentType: "application/json", steps: Array(50).fill("x".repeat(1 << 20)) }, "answer_too_large"],
-    [
-      "more without an end",
-      { contentType: "application/x-ndjson", steps: endless(`"${"x".repeat(100_000)}`) },
-      "answer_too_large",
-    ],
     [
       "nesting without an end",
       { contentType: "application/json", steps: [documentText(`{"n":0,"state":${"[".repeat(500_000)}`)] },
@@ -223,8 +253,9 @@ function hostile(under: Under): void {
         : { status: 500, contentType: "text/plain", steps: ["TypeError: x is not a function"] };
     },
     async (calls) => {
-      const first = await calls.invoke(requestOf(1));
-      assert.deepEqual(first.end, { kind: "cut", message: "HTTP 500: TypeError: x is not a function" });
+      const { end } = await calls.invoke(requestOf(1));
+      assert.equal(end.kind, "cut");
+      assert.match(end.kind === "cut" ? end.message : "", isHttp ? /^HTTP 500: TypeError: x is not/ : /TypeError: x is not/);
       const again = { ...requestOf(1), invocation: "i.2" };
       const kinds: string[] = [];
       for (let call = 0; call < 4; call++) kinds.push((await calls.invoke(again)).end.kind);
@@ -248,11 +279,16 @@ function unavailable(under: Under): void {
   }
 }
 
-function ended(under: Under): void {
+const NEVER_ENDING_ERROR = [
+  "never ends its error",
+  { status: 500, contentType: "text/plain", steps: ["x", "never"] },
+] as const satisfies readonly [string, ScriptedAnswer];
+
+function ended(under: Under, { isHttp, streams }: TransportTraits): void {
   const silent: readonly (readonly [string, ScriptedAnswer])[] = [
     ["never answers", { contentType: "application/json", steps: ["never"] }],
     ["never ends its answer", { contentType: "application/json", steps: ["{", "never"] }],
-    ["never ends its error", { status: 500, contentType: "text/plain", steps: ["x", "never"] }],
+    ...(isHttp ? [NEVER_ENDING_ERROR] : []),
     ["never ends its stream", { contentType: "application/x-ndjson", steps: [`${entityText(0)}\n`, "never"] }],
   ];
   for (const [what, answer] of silent) {
@@ -269,22 +305,26 @@ function ended(under: Under): void {
   }
 
   under(
-    "an abort ends the call at once, and the function hears of it",
+    isHttp ? "an abort ends the call at once, and the function hears of it" : "an abort ends the call at once",
     (request) => {
+      began();
       request.signal.addEventListener("abort", () => heard());
       return { contentType: "application/x-ndjson", steps: [`${entityText(0)}\n`, "never"] };
     },
     async (calls) => {
       const hears = new Promise<void>((resolve) => (heard = resolve));
+      const begins = new Promise<void>((resolve) => (began = resolve));
       const controller = new AbortController();
       const call = calls.start(requestOf(2, 10_000), { signal: controller.signal });
-      while (call.results.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+      await begins;
+      while (streams && call.results.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
       controller.abort();
       assert.equal((await call.end).kind, "cut");
-      await hears;
+      if (isHttp) await hears;
     },
   );
   let heard = (): void => undefined;
+  let began = (): void => undefined;
 
   under(
     "a call that is aborted before it starts is not made",
@@ -306,7 +346,12 @@ function ended(under: Under): void {
   );
 }
 
-function discovered(under: Under): void {
+const STATUSES: readonly (readonly [string, ScriptedAnswer, string])[] = [
+  ["404", { status: 404, steps: ["?"] }, "malformed"],
+  ["503", { status: 503, steps: ["?"] }, "unavailable"],
+];
+
+function discovered(under: Under, { isHttp }: TransportTraits): void {
   const manifest = `{"holdfast":"1","types":[]}`;
   under(
     "discovery hands the manifest on as it is",
@@ -319,8 +364,7 @@ function discovered(under: Under): void {
 
   const outcomes: readonly (readonly [string, ScriptedAnswer, string])[] = [
     ["no JSON", { contentType: "application/json", steps: ["<html>"] }, "malformed"],
-    ["404", { status: 404, steps: ["?"] }, "malformed"],
-    ["503", { status: 503, steps: ["?"] }, "unavailable"],
+    ...(isHttp ? STATUSES : []),
     ["5 MB", { contentType: "application/json", steps: Array(5).fill(" ".repeat(1 << 20)) }, "malformed"],
     ["a crash", { steps: ["break"] }, "unavailable"],
   ];

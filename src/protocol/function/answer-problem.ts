@@ -16,7 +16,9 @@ export type AnswerProblemCode =
   | "answer_content_type"
   | "answer_redirect"
   | "answer_status"
-  | "answer_not_http";
+  | "answer_not_http"
+  | "request_too_large"
+  | "request_rejected";
 
 /** Nothing of what comes from here on can be believed. */
 export class MalformedAnswer extends Error {

@@ -47,7 +47,7 @@ export const ANSWER_PROBLEMS: Readonly<Record<AnswerProblemCode, ProblemEntry>> 
   ),
   answer_too_large: answer(
     "The function's answer is too large",
-    "The answer is longer than 16 MB, or than the router's settings allow.",
+    "The answer is longer than 16 MB, or than Lambda allows (6 MB, or 20 MB and more where it is streamed).",
     "Keep states small; let the router send fewer entities at once (batch.bytesMax).",
   ),
   answer_content_type: answer(
@@ -69,6 +69,16 @@ export const ANSWER_PROBLEMS: Readonly<Record<AnswerProblemCode, ProblemEntry>> 
     "The function does not speak HTTP",
     "What came back is no HTTP response.",
     "Check the registered URL, its port, and whether it needs https.",
+  ),
+  request_too_large: answer(
+    "The invocation is too large for the function",
+    "Lambda takes 6 MB at a time. Several commands are divided; a single one does not fit with its entity's state and events.",
+    "Keep states and inputs smaller; a state over some megabytes belongs into a store of its own.",
+  ),
+  request_rejected: answer(
+    "Lambda refuses the invocation as no JSON",
+    "The router's own JSON is valid, so this is a payload that Lambda's parser does not take, such as half a surrogate pair.",
+    "Correct who sends that input.",
   ),
 };
 

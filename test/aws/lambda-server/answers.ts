@@ -15,6 +15,9 @@ export async function answerBuffered(response: ServerResponse, run: Run): Promis
   const chunks: Uint8Array[] = [];
   let length = 0;
   const failure = await run({
+    get isGone() {
+      return response.destroyed;
+    },
     contentType: () => undefined,
     chunk: (bytes) => {
       length += bytes.length;
@@ -33,6 +36,9 @@ export async function answerStreamed(response: ServerResponse, run: Run): Promis
   response.writeHead(200, { "content-type": "application/vnd.amazon.eventstream" });
   response.flushHeaders();
   const failure = await run({
+    get isGone() {
+      return response.destroyed;
+    },
     contentType: () => undefined,
     chunk: (bytes) => {
       length += bytes.length;

@@ -22,6 +22,8 @@ export interface InvocationContext {
 }
 
 export interface AnswerSink {
+  /** Nobody reads the answer any more. Lambda does not tell the function; scripts in the test's own process have to stop. */
+  readonly isGone: boolean;
   contentType(type: string): void;
   chunk(bytes: Uint8Array): void;
 }
