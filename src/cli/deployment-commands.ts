@@ -25,7 +25,7 @@ export async function listDeployments(admin: AdminConnection, terminal: Terminal
   const reply = await askAdmin(admin, "/v1/deployments");
   if (terminal.isJson) return terminal.out(reply.text);
   const { deployments } = JSON.parse(reply.text) as { readonly deployments: readonly DeploymentView[] };
-  if (deployments.length === 0) return terminal.out("no deployments; register one with 'holdfast register http://...'");
+  if (deployments.length === 0) return terminal.out("no deployments; register one with 'holdfast register http://...' or an ARN");
   const rows = deployments.map(({ id, url, registeredAtMs, activeTypes }) => [
     id,
     new Date(registeredAtMs).toISOString(),

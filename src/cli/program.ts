@@ -77,7 +77,7 @@ function addRouterCommands(program: Command, streams: Streams): void {
 function addDeploymentCommands(program: Command, streams: Streams): void {
   program
     .command("register")
-    .argument("<url>", "of the function")
+    .argument("<url>", "of the function, or the ARN of a Lambda function's version or alias")
     .option("--force", "although it does not fit what is stored")
     .description("make a function serve its entity types")
     .action((url: string, { force }: { readonly force?: boolean }) =>

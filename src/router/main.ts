@@ -6,13 +6,11 @@
  * drains, flushes, releases its shards and seals its log; storage closes; the lock goes last.
  */
 import { crc32 } from "node:zlib";
-import { encodeUtf8 } from "../core/bytes/utf8.js";
 import type { DeploymentLimits } from "../core/input.js";
-import { HttpInvoker } from "../invoker/http/http-invoker.js";
-import { type InProcessFunction, InProcessInvoker } from "../invoker/in-process/in-process-invoker.js";
-import type { InvokerPort } from "../ports/invoker.js";
+import type { InProcessFunction } from "../invoker/in-process/in-process-invoker.js";
 import { documentCodec } from "../protocol/record/document-codec.js";
 import { recordCodec } from "../protocol/record/record-codec.js";
+import { LOCAL_SCHEME, makeInvoker } from "./composition/invokers.js";
 import { openStorage, type Storage } from "./composition/storage.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings, type Settings } from "./config/settings.js";
 import { coreSettings } from "./core-settings.js";
@@ -45,8 +43,6 @@ export interface RouterOptions {
   readonly local?: Readonly<Record<string, InProcessFunction>>;
 }
 
-const LOCAL_SCHEME = "local:";
-
 /** The settings of functions in this process: `name` is their key in `RouterOptions.local`. */
 export function localFunctions(name: string, limits: DeploymentLimits = DEFAULT_DEPLOYMENT_LIMITS): FunctionSettings {
   return { url: `${LOCAL_SCHEME}${name}`, limits, encoding: "json", headers: {} };
@@ -67,17 +63,6 @@ export async function startRouter(settings: Settings, options: RouterOptions = {
   }
 }
 
-function connect({ url, encoding, headers }: FunctionSettings, local: Readonly<Record<string, InProcessFunction>>): InvokerPort {
-  if (!url.startsWith(LOCAL_SCHEME)) return new HttpInvoker({ url, encoding, headers: Object.entries(headers) }, systemClock);
-  // Registered by an earlier start, and not given to this one: like an endpoint that is down.
-  const absent: InProcessFunction = () => ({
-    status: 503,
-    contentType: "text/plain",
-    body: encodeUtf8(`${url} is not in this process`),
-  });
-  return new InProcessInvoker(local[url.slice(LOCAL_SCHEME.length)] ?? absent, systemClock, { encoding });
-}
-
 async function startOn(storage: Storage, meter: CostMeter, settings: Settings, options: RouterOptions): Promise<RunningRouter> {
   const log = options.log ?? makeLogger(settings.log.level);
   const registration = new Registration({
@@ -86,7 +71,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     entropy: systemEntropy,
     functions: settings.functions,
     types: settings.types,
-    connect: (endpoint) => connect(endpoint, options.local ?? {}),
+    connect: (endpoint) => makeInvoker(endpoint, { aws: settings.aws, meter, local: options.local ?? {} }),
     changed: (deployments) => runner.deploy(deployments, registration.placements()),
     log,
   });

@@ -10,6 +10,7 @@ import type { ClockPort, EntropyPort } from "../ports/clock.js";
 import type { DirectoryPort } from "../ports/directory.js";
 import type { DiscoverOutcome, InvokerPort } from "../ports/invoker.js";
 import type { Encoding } from "../protocol/function/contract.js";
+import { isSameEndpoint } from "./config/endpoint-address.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings } from "./config/settings.js";
 import { BookStore } from "./deployment/book-store.js";
 import { type DeploymentBook, promoted, rolledBack, withDeployment } from "./deployment/deployment-book.js";
@@ -21,7 +22,7 @@ export interface RegistrationOptions {
   readonly directory: DirectoryPort;
   readonly clock: ClockPort;
   readonly entropy: EntropyPort;
-  /** Endpoints from the settings; others have default limits. */
+  /** Endpoints from the settings; others have default limits. Those of a Lambda function hold for all its versions. */
   readonly functions: readonly FunctionSettings[];
   /** What the operator sets for types. */
   readonly types: OperatorPolicies;
@@ -47,8 +48,11 @@ export interface DeploymentView {
   readonly activeTypes: readonly string[];
 }
 
+/** What was accepted although it may hurt, or what the endpoint gives to think about (`endpoint_notice`). */
+export type RegistrationWarning = Incompatibility | { readonly code: "endpoint_notice"; readonly message: string };
+
 export type RegistrationOutcome =
-  | { readonly kind: "done"; readonly deployment: DeploymentView | null; readonly warnings: readonly Incompatibility[] }
+  | { readonly kind: "done"; readonly deployment: DeploymentView | null; readonly warnings: readonly RegistrationWarning[] }
   | {
       readonly kind: "refused";
       readonly code: AdminProblemCode;
@@ -103,8 +107,10 @@ export class Registration implements TypeCatalog {
   async open(): Promise<void> {
     await this.#book.open();
     await this.#publish();
-    const known = new Set(this.#book.book.deployments.map(({ url }) => url));
-    for (const { url } of this.#options.functions) if (!known.has(url)) this.#pending.add(url);
+    const known = this.#book.book.deployments;
+    for (const { url } of this.#options.functions) {
+      if (!known.some((deployment) => isSameEndpoint(deployment.url, url))) this.#pending.add(url);
+    }
     this.#background = this.#options.functions.map(({ url }) =>
       this.#registerUntilDone(url).catch((error: unknown) => {
         this.#options.log.error({ err: error, url }, "a configured endpoint was not registered");
@@ -172,11 +178,17 @@ export class Registration implements TypeCatalog {
       if (error instanceof ManifestProblem) return refused(error.code, `${url}: ${error.message}`);
       throw error;
     }
-    const id = deploymentId(url, found.manifest);
+    const exact = found.endpoint ?? url;
+    const id = deploymentId(exact, found.manifest);
     const stored = await this.#book.keepManifest(id, found.manifest);
     if (stored !== null) return stored;
-    const deployment = { id, url, registeredAtMs: this.#options.clock.nowMs(), types: types.map(({ name }) => name).sort() };
-    return this.#promote(id, types, force, (book) => withDeployment(book, deployment));
+    const served = types.map(({ name }) => name).sort();
+    const deployment = { id, url: exact, registeredAtMs: this.#options.clock.nowMs(), types: served };
+    const outcome = await this.#promote(id, types, force, (book) => withDeployment(book, deployment));
+    if (outcome.kind === "refused" || found.notices === undefined || found.notices.length === 0) return outcome;
+    const notices = found.notices.map((message) => ({ code: "endpoint_notice", message }) as const);
+    this.#options.log.warn({ url, notices: found.notices }, "the endpoint was registered, with something to know");
+    return { ...outcome, warnings: [...outcome.warnings, ...notices] };
   }
 
   async #promote(
@@ -185,7 +197,7 @@ export class Registration implements TypeCatalog {
     force: boolean,
     prepare: (book: DeploymentBook) => DeploymentBook,
   ): Promise<RegistrationOutcome> {
-    let warnings: readonly Incompatibility[] = [];
+    let warnings: readonly RegistrationWarning[] = [];
     const changed = await this.#book.change((book) => {
       const promotion = promoted(prepare(book), id, types, force, this.#options.clock.nowMs());
       if (promotion.kind === "refused") {
@@ -252,7 +264,7 @@ export class Registration implements TypeCatalog {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DISCOVER_MS)]);
     const found = await this.#invoker(url).discover(signal);
     if (found.kind === "discovered") {
-      const known = this.#view(deploymentId(url, found.manifest));
+      const known = this.#view(deploymentId(found.endpoint ?? url, found.manifest));
       if (known !== null) return { kind: "done", deployment: known, warnings: [] };
     }
     return this.#adopt(url, found, false);
@@ -276,8 +288,9 @@ export class Registration implements TypeCatalog {
   }
 
   #endpoint(url: string): FunctionSettings {
-    const configured = this.#options.functions.find((one) => one.url === url);
-    return configured ?? { url, limits: DEFAULT_DEPLOYMENT_LIMITS, encoding: "json", headers: {} };
+    const { functions } = this.#options;
+    const configured = functions.find((one) => one.url === url) ?? functions.find((one) => isSameEndpoint(one.url, url));
+    return { ...(configured ?? { limits: DEFAULT_DEPLOYMENT_LIMITS, encoding: "json", headers: {} }), url };
   }
 }
 

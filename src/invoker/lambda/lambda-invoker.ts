@@ -6,19 +6,17 @@
  * for; one that answers with a whole document is called the cheaper way from then on.
  */
 import { setMaxListeners } from "node:events";
-import { LambdaClient } from "@aws-sdk/client-lambda";
-import { type AwsSettings, awsClientOptions } from "../../aws/client-options.js";
+import type { AwsSettings } from "../../aws/client-options.js";
 import type { EntityResult, InvocationEnd, InvocationRequest } from "../../core/entity/invocation.js";
 import type { ClockPort } from "../../ports/clock.js";
 import type { DiscoverOutcome, InvokerPort, TraceContext } from "../../ports/invoker.js";
-import { type LambdaArn, lambdaFunctionArn, qualifierOf } from "../../ports/lambda-arn.js";
+import type { LambdaArn } from "../../ports/lambda-arn.js";
 import type { RequestMeter } from "../../ports/request-meter.js";
 import { Results } from "../../protocol/function/answer-decoder.js";
 import { cut, malformed } from "../../protocol/function/answer-problem.js";
 import { encodeInvocation } from "../../protocol/function/http-binding.js";
 import { LambdaAnswerDecoder } from "./lambda-answer.js";
-import { callStreamed, callWhole, type LambdaCallInput, NO_STREAMING } from "./lambda-call.js";
-import { discoverLambda, functionTimeoutMs } from "./lambda-discovery.js";
+import type { LambdaApi } from "./lambda-api.js";
 
 export interface LambdaInvokerOptions {
   readonly arn: LambdaArn;
@@ -39,41 +37,25 @@ const ANSWER_BYTES_MAX = 16 << 20;
  * itself. A cold start comes on top of a function's timeout and has 10 s of its own.
  */
 const TIMEOUT_MARGIN_MS = 11_000;
-/** Longer than the longest function (15 minutes) with a cold start; the call's own timer ends it before. */
-const SOCKET_TIMEOUT_MS = 920_000;
-const CONNECT_TIMEOUT_MS = 3_000;
 
 const GIVEN_UP: InvocationEnd = cut("the router gave the call up");
 
 export class LambdaInvoker implements InvokerPort {
-  readonly #client: LambdaClient;
-  readonly #arn: LambdaArn;
+  readonly #api: Promise<LambdaApi>;
   readonly #clock: ClockPort;
   readonly #meter: RequestMeter;
   readonly #answerBytesMax: number;
   readonly #closed = new AbortController();
-  #canStream = true;
   #streams = true;
   #timeoutMs: number | null = null;
   #hasAskedForTimeout = false;
 
   constructor(options: LambdaInvokerOptions, clock: ClockPort) {
     const { arn, aws, callsMax } = options;
-    this.#arn = arn;
     this.#clock = clock;
     this.#meter = options.meter;
     this.#answerBytesMax = options.answerBytesMax ?? ANSWER_BYTES_MAX;
-    this.#client = new LambdaClient(
-      awsClientOptions(
-        { ...aws, region: arn.region },
-        {
-          socketsMax: callsMax,
-          connectTimeoutMs: CONNECT_TIMEOUT_MS,
-          answerTimeoutMs: SOCKET_TIMEOUT_MS,
-          silenceTimeoutMs: SOCKET_TIMEOUT_MS,
-        },
-      ),
-    );
+    this.#api = import("./lambda-api.js").then(({ LambdaApi }) => new LambdaApi(arn, aws, callsMax));
     setMaxListeners(0, this.#closed.signal);
   }
 
@@ -91,12 +73,13 @@ export class LambdaInvoker implements InvokerPort {
     }
     if (signal.aborted || this.#closed.signal.aborted) return Promise.resolve(GIVEN_UP);
     void this.#learnTimeout();
-    return this.#call(this.#input(payload, trace), results, this.#waitMs(request.deadlineMs), signal);
+    return this.#call(payload, clientContextOf(trace), results, this.#waitMs(request.deadlineMs), signal);
   }
 
   async discover(signal: AbortSignal): Promise<DiscoverOutcome> {
     this.#meter.count("lambda_invoke", 0);
-    const { outcome, timeoutMs } = await discoverLambda(this.#client, this.#arn, AbortSignal.any([signal, this.#closed.signal]));
+    const api = await this.#api;
+    const { outcome, timeoutMs } = await api.discover(AbortSignal.any([signal, this.#closed.signal]));
     if (timeoutMs !== null) this.#timeoutMs = timeoutMs;
     return outcome;
   }
@@ -104,11 +87,18 @@ export class LambdaInvoker implements InvokerPort {
   /** Calls that are still running end as cut. */
   async close(): Promise<void> {
     this.#closed.abort();
-    this.#client.destroy();
+    (await this.#api).close();
   }
 
-  #call(input: LambdaCallInput, results: Results, waitMs: number, signal: AbortSignal): Promise<InvocationEnd> {
+  #call(
+    payload: Uint8Array,
+    clientContext: string | null,
+    results: Results,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<InvocationEnd> {
     const startedAtMs = this.#clock.monotonicMs();
+    const decoder = new LambdaAnswerDecoder(results, this.#answerBytesMax);
     const call = new AbortController();
     setMaxListeners(0, signal);
     return new Promise<InvocationEnd>((resolve) => {
@@ -118,48 +108,28 @@ export class LambdaInvoker implements InvokerPort {
         hasEnded = true;
         signal.removeEventListener("abort", giveUp);
         resolve(end);
+        // A broken answer may have no end; what is behind a complete one is read for the sake of the connection.
+        if (end.kind !== "complete") call.abort();
       };
-      const stop = (end: InvocationEnd): void => {
-        ended(end);
+      const giveUp = (): void => {
+        ended(GIVEN_UP);
         call.abort();
       };
-      const giveUp = (): void => stop(GIVEN_UP);
-      const decoder = new LambdaAnswerDecoder(results, this.#answerBytesMax);
-      const cancelTimer = this.#clock.after(waitMs, () =>
-        stop({ kind: "timeout", message: `no complete answer within ${waitMs} ms` }),
-      );
+      const cancelTimer = this.#clock.after(waitMs, () => {
+        ended({ kind: "timeout", message: `no complete answer within ${waitMs} ms` });
+        call.abort();
+      });
       signal.addEventListener("abort", giveUp);
       this.#closed.signal.addEventListener("abort", giveUp);
-      void this.#answer(input, decoder, call.signal, (end) => (isWorthReading(end) ? ended(end) : stop(end))).then(() => {
-        cancelTimer();
-        this.#closed.signal.removeEventListener("abort", giveUp);
-        this.#meter.count("lambda_invoke", Math.ceil(this.#clock.monotonicMs() - startedAtMs));
-        if (decoder.form !== null) this.#streams = decoder.form === "lines";
-      });
+      void this.#api
+        .then((api) => api.invoke({ payload, clientContext, decoder, signal: call.signal, ended }, this.#streams))
+        .then(() => {
+          cancelTimer();
+          this.#closed.signal.removeEventListener("abort", giveUp);
+          this.#meter.count("lambda_invoke", Math.ceil(this.#clock.monotonicMs() - startedAtMs));
+          if (decoder.form !== null) this.#streams = decoder.form === "lines";
+        });
     });
-  }
-
-  async #answer(
-    input: LambdaCallInput,
-    decoder: LambdaAnswerDecoder,
-    signal: AbortSignal,
-    ended: (end: InvocationEnd) => void,
-  ): Promise<void> {
-    if (this.#canStream && this.#streams) {
-      if ((await callStreamed(this.#client, input, decoder, signal, ended)) !== NO_STREAMING) return;
-      this.#canStream = false;
-    }
-    ended(await callWhole(this.#client, input, decoder, signal));
-  }
-
-  #input(payload: Uint8Array, trace: TraceContext | null): LambdaCallInput {
-    const input = { FunctionName: lambdaFunctionArn(this.#arn), Qualifier: qualifierOf(this.#arn), Payload: payload };
-    if (trace === null) return input;
-    // Where a mobile client would put its own: handlers find it as context.clientContext.custom.
-    const { traceparent, tracestate } = trace;
-    const custom = { traceparent, ...(tracestate !== null && { tracestate }) };
-    const context = Buffer.from(JSON.stringify({ custom })).toString("base64");
-    return context.length > CLIENT_CONTEXT_CHARACTERS_MAX ? input : { ...input, ClientContext: context };
   }
 
   #waitMs(deadlineMs: number): number {
@@ -170,7 +140,7 @@ export class LambdaInvoker implements InvokerPort {
   async #learnTimeout(): Promise<void> {
     if (this.#hasAskedForTimeout || this.#timeoutMs !== null) return;
     this.#hasAskedForTimeout = true;
-    const learned = await functionTimeoutMs(this.#client, this.#arn, this.#closed.signal);
+    const learned = await (await this.#api).functionTimeoutMs(this.#closed.signal);
     if (typeof learned === "number") this.#timeoutMs = learned;
   }
 }
@@ -178,7 +148,11 @@ export class LambdaInvoker implements InvokerPort {
 /** Of the encoded text (Lambda API reference, Invoke). A tracestate of a stranger must not fail the call. */
 const CLIENT_CONTEXT_CHARACTERS_MAX = 3_583;
 
-/** A broken answer may have no end; one that is complete has little behind it. */
-function isWorthReading(end: InvocationEnd): boolean {
-  return end.kind === "complete";
+/** Where a mobile client would put its own things: handlers find it as `context.clientContext.custom`. */
+function clientContextOf(trace: TraceContext | null): string | null {
+  if (trace === null) return null;
+  const { traceparent, tracestate } = trace;
+  const custom = { traceparent, ...(tracestate !== null && { tracestate }) };
+  const context = Buffer.from(JSON.stringify({ custom })).toString("base64");
+  return context.length > CLIENT_CONTEXT_CHARACTERS_MAX ? null : context;
 }

@@ -1,6 +1,6 @@
 /** `/v1/deployments`: list, register, promote, roll back; and what the deployments serve. */
 import type { EntityType } from "../../core/entity/entity-type.js";
-import { isHttpUrl } from "../config/read-functions.js";
+import { endpointAddress, endpointForm } from "../config/endpoint-address.js";
 import type { Exchange } from "../ingress/exchange.js";
 import type { Refusal } from "../ingress/problem-document.js";
 import type { Registration, RegistrationOutcome } from "../registration.js";
@@ -11,12 +11,13 @@ export function listDeployments(exchange: Exchange, registration: Registration):
   return null;
 }
 
-/** Body: `{"url", "force"}`. */
+/** Body: `{"url", "force"}`; `url` may be an ARN. */
 export function registerDeployment(exchange: Exchange, registration: Registration): null {
   withBody(exchange, ({ url, force }) => {
-    if (typeof url !== "string" || !isHttpUrl(url)) return badRequest("'url' is an http: or https: URL without credentials");
+    const address = typeof url === "string" ? endpointAddress(url) : null;
+    if (address === null) return badRequest(`'url': ${endpointForm(typeof url === "string" ? url : "")}`);
     if (force !== undefined && typeof force !== "boolean") return badRequest("'force' is true or false");
-    answerWith(exchange, 201, registration.register(url, force ?? false));
+    answerWith(exchange, 201, registration.register(address, force ?? false));
     return null;
   });
   return null;

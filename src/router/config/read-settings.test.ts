@@ -110,10 +110,9 @@ functions: [{ url: "https://f.example/?code=${secret}", headers: { authorization
   it("recognise what this build has not, and say so", () => {
     const { code, problems } = refusal(`journal: { kind: dynamodb, table: log }
 snapshots: { kind: s3, bucket: b-1 }
-directory: { kind: dynamodb, table: documents }
-functions: [{ lambda: "arn:aws:lambda:eu-west-1:123456789012:function:cart:7" }]`);
+directory: { kind: dynamodb, table: documents }`);
     assert.equal(code, "config_unsupported");
-    assert.equal(problems.length, 4);
+    assert.equal(problems.length, 3);
     assert.match(problems[0] ?? "", /journal.kind: this build has no DynamoDB/);
   });
 

@@ -101,7 +101,7 @@ function readAll(root: SettingNode, unsupported: string[]): Settings {
       cacheBytes: memory.member("cache").bytes(DEFAULT_SETTINGS.memory.cacheBytes, { min: MB, max: 256 * GB }),
       totalBytes: memory.member("total").bytes(DEFAULT_SETTINGS.memory.totalBytes, { min: 64 * MB, max: 1_024 * GB }),
     },
-    functions: readFunctions(root.member("functions"), unsupported),
+    functions: readFunctions(root.member("functions")),
     types: readTypes(root.member("types")),
     log: { level: log.member("level").choice(LEVELS, DEFAULT_SETTINGS.log.level) },
     stopGraceMs: root.member("stopGrace").durationMs(DEFAULT_SETTINGS.stopGraceMs, { min: 0, max: DAY_MS }),

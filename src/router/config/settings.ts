@@ -112,10 +112,11 @@ export interface JwtSettings {
 }
 
 export interface FunctionSettings {
+  /** An HTTP URL, or the ARN of a Lambda function. */
   readonly url: string;
   readonly limits: DeploymentLimits;
   readonly encoding: "json" | "protobuf";
-  /** Sent with every call: what the function's own access control asks for. */
+  /** Over HTTP: sent with every call: what the function's own access control asks for. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
