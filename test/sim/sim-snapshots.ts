@@ -2,8 +2,9 @@
  * The snapshot store of src/ports/snapshots.ts under faults, and the driver of a shard store's effects above it. Merges
  * run here, in the moment in which they end. `onDelete` sees every object that vanishes.
  */
+
+import { crc32 } from "node:zlib";
 import type { ObjectsFound } from "../../src/core/input.js";
-import { crc32 } from "../../src/core/store/crc32.js";
 import { mergeCells } from "../../src/core/store/key-spaces/cell.js";
 import { SegmentMerge } from "../../src/core/store/segment-merge.js";
 import type { SegmentReference } from "../../src/core/store/segment-reference.js";
@@ -118,7 +119,7 @@ export class SimSnapshots {
   }
 
   #merge(job: CompactionJob): Merged {
-    const merge = new SegmentMerge(job, mergeCells, crc32);
+    const merge = new SegmentMerge(job, mergeCells, (bytes, seed) => crc32(bytes, seed));
     const chunks: Uint8Array[] = [];
     for (;;) {
       const step = merge.step();

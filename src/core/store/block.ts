@@ -57,9 +57,10 @@ export class BlockCursor {
   #keyBuffer = new Uint8Array(256);
   #keyLength = 0;
   #object = "";
+  #valueFrom = 0;
+  #valueTo = 0;
   flags = 0;
   expiresAtMs = NEVER;
-  value: Uint8Array = NO_BYTES;
 
   /** Sets the cursor in front of the first entry of a block of `object`. */
   reset(block: Uint8Array, object: string): void {
@@ -67,10 +68,20 @@ export class BlockCursor {
     this.#object = object;
     this.#reader = new ByteReader(block, BLOCK_HEADER_BYTES, block.length - CRC_BYTES);
     this.#keyLength = 0;
+    this.#valueTo = 0;
   }
 
   get key(): Uint8Array {
     return this.#keyBuffer.subarray(0, this.#keyLength);
+  }
+
+  copyKey(): Uint8Array {
+    return this.#keyBuffer.slice(0, this.#keyLength);
+  }
+
+  /** A view of the block. Made when it is asked for: whoever seeks a key passes over most of them. */
+  get value(): Uint8Array {
+    return this.#valueTo === 0 ? NO_BYTES : this.#block.subarray(this.#valueFrom, this.#valueTo);
   }
 
   /** As `compareBytes` of the entry's key with `key`. */
@@ -130,8 +141,19 @@ export class BlockCursor {
     this.#keyLength = length;
     this.flags = reader.u8();
     this.expiresAtMs = (this.flags & EXPIRES) === 0 ? NEVER : reader.varint();
-    this.value = (this.flags & TOMBSTONE) === 0 ? reader.block() : NO_BYTES;
+    this.#readValue((this.flags & TOMBSTONE) === 0);
     this.flags &= TOMBSTONE | PARTIAL;
+  }
+
+  #readValue(isThere: boolean): void {
+    if (!isThere) {
+      this.#valueTo = 0;
+      return;
+    }
+    const length = this.#reader.varint();
+    this.#valueFrom = this.#reader.offset;
+    this.#reader.skip(length);
+    this.#valueTo = this.#valueFrom + length;
   }
 
   #growKey(length: number): void {

@@ -1,7 +1,7 @@
 /** An ordered walk over tables and segments: one merged page of live items, or which blocks it lacks. */
 
 import { compareBytes } from "../bytes/compare.js";
-import { BlockCursor } from "./block.js";
+import type { BlockCursor } from "./block.js";
 import type { KeyOrder, OrderPlace } from "./key-order.js";
 import type { OpenSegment } from "./open-segment.js";
 import type { SlabTable } from "./slab-table.js";
@@ -80,6 +80,20 @@ export function scanPage(
   }
 }
 
+/** The blocks that a page begins with, where they are lacking: all of them at once, before any is walked. */
+export function firstLacking(
+  segments: readonly OpenSegment[],
+  { from, to, isReverse }: ScanRange,
+  isLacking: (segment: OpenSegment, block: number) => boolean,
+): readonly MissingBlock[] {
+  const lacking: MissingBlock[] = [];
+  for (const segment of segments) {
+    const block = isReverse !== true ? segment.blockOf(from) : to === null ? segment.blocks - 1 : segment.blockOf(to);
+    if (isLacking(segment, block)) lacking.push({ segment, block });
+  }
+  return lacking;
+}
+
 function missingOf(sources: readonly VersionSource[]): readonly MissingBlock[] {
   return sources.flatMap((source) => (source.missing === null ? [] : [source.missing]));
 }
@@ -145,6 +159,66 @@ export class TableSource implements VersionSource {
   }
 }
 
+type BlockOf = (segment: OpenSegment, block: number) => Uint8Array | null;
+
+/** A segment's entries of a range, upwards. Nothing is kept of an entry but where the cursor stands. */
+export class SegmentSource implements VersionSource {
+  readonly #segment: OpenSegment;
+  readonly #range: ScanRange;
+  readonly #blockOf: BlockOf;
+  readonly #cursor: BlockCursor;
+  #block: number;
+  key: Uint8Array | null = null;
+  missing: MissingBlock | null = null;
+
+  /** `cursor` is the source's own until the page is made. */
+  constructor(segment: OpenSegment, range: ScanRange, blockOf: BlockOf, cursor: BlockCursor) {
+    this.#segment = segment;
+    this.#range = range;
+    this.#blockOf = blockOf;
+    this.#cursor = cursor;
+    this.#block = segment.blockOf(range.from);
+    this.#enter();
+  }
+
+  get flags(): number {
+    return this.#cursor.flags;
+  }
+
+  get expiresAtMs(): number {
+    return this.#cursor.expiresAtMs;
+  }
+
+  get value(): Uint8Array {
+    return this.#cursor.value;
+  }
+
+  advance(): void {
+    if (this.#cursor.next()) return this.#show();
+    this.#block += 1;
+    this.#enter();
+  }
+
+  /** Goes into a block and to its first entry of the range; on to the next block where it has none. */
+  #enter(): void {
+    this.key = null;
+    for (; this.#block < this.#segment.blocks; this.#block++) {
+      const bytes = this.#blockOf(this.#segment, this.#block);
+      if (bytes === null) {
+        this.missing = { segment: this.#segment, block: this.#block };
+        return;
+      }
+      this.#cursor.reset(bytes, this.#segment.reference.object);
+      while (this.#cursor.next()) if (this.#cursor.compareKey(this.#range.from) >= 0) return this.#show();
+    }
+  }
+
+  #show(): void {
+    const { to } = this.#range;
+    this.key = to === null || this.#cursor.compareKey(to) < 0 ? this.#cursor.copyKey() : null;
+  }
+}
+
 interface Entry {
   readonly key: Uint8Array;
   readonly flags: number;
@@ -152,88 +226,58 @@ interface Entry {
   readonly value: Uint8Array;
 }
 
-const END: Entry = { key: NO_BYTES, flags: 0, expiresAtMs: NEVER, value: NO_BYTES };
-
-export class SegmentSource implements VersionSource {
+/** The same downwards. Keys share what is before them, so a block is read upwards first, and its entries are kept. */
+export class ReverseSegmentSource implements VersionSource {
   readonly #segment: OpenSegment;
   readonly #range: ScanRange;
-  readonly #blockOf: (segment: OpenSegment, block: number) => Uint8Array | null;
+  readonly #blockOf: BlockOf;
+  readonly #cursor: BlockCursor;
   #block: number;
-  #entries: readonly Entry[] = [];
-  #at = 0;
+  #entries: Entry[] = [];
   key: Uint8Array | null = null;
   missing: MissingBlock | null = null;
+  flags = 0;
+  expiresAtMs = NEVER;
+  value: Uint8Array = NO_BYTES;
 
-  constructor(segment: OpenSegment, range: ScanRange, blockOf: (segment: OpenSegment, block: number) => Uint8Array | null) {
+  constructor(segment: OpenSegment, range: ScanRange, blockOf: BlockOf, cursor: BlockCursor) {
     this.#segment = segment;
     this.#range = range;
     this.#blockOf = blockOf;
-    if (range.isReverse !== true) this.#block = segment.blockOf(range.from);
-    else this.#block = range.to === null ? segment.blocks - 1 : segment.blockOf(range.to);
-    this.#enter();
-  }
-
-  get #entry(): Entry {
-    return this.#entries[this.#at] ?? END;
-  }
-
-  get flags(): number {
-    return this.#entry.flags;
-  }
-
-  get expiresAtMs(): number {
-    return this.#entry.expiresAtMs;
-  }
-
-  get value(): Uint8Array {
-    return this.#entry.value;
+    this.#cursor = cursor;
+    this.#block = range.to === null ? segment.blocks - 1 : segment.blockOf(range.to);
+    this.advance();
   }
 
   advance(): void {
-    const step = this.#range.isReverse === true ? -1 : 1;
-    this.#at += step;
-    if (this.#at < 0 || this.#at >= this.#entries.length) {
-      this.#block += step;
-      this.#enter();
-    } else this.#show();
-  }
-
-  /** Goes into a block and to its first entry of the range; on to the next block where it has none. */
-  #enter(): void {
-    const { from, to, isReverse } = this.#range;
     this.key = null;
-    for (; this.#block >= 0 && this.#block < this.#segment.blocks; this.#block += isReverse === true ? -1 : 1) {
+    for (; this.#entries.length === 0 && this.#block >= 0; this.#block--) {
       const bytes = this.#blockOf(this.#segment, this.#block);
       if (bytes === null) {
         this.missing = { segment: this.#segment, block: this.#block };
         return;
       }
-      this.#entries = entriesOf(bytes, this.#segment.reference.object);
-      this.#at =
-        isReverse === true
-          ? this.#entries.findLastIndex((entry) => to === null || compareBytes(entry.key, to) < 0)
-          : this.#entries.findIndex((entry) => compareBytes(entry.key, from) >= 0);
-      if (this.#at >= 0) {
-        this.#show();
-        return;
-      }
+      this.#entries = this.#entriesOf(bytes);
     }
+    const entry = this.#entries.pop();
+    if (entry === undefined || compareBytes(entry.key, this.#range.from) < 0) return;
+    this.key = entry.key;
+    this.flags = entry.flags;
+    this.expiresAtMs = entry.expiresAtMs;
+    this.value = entry.value;
   }
 
-  #show(): void {
-    const { key } = this.#entry;
-    this.key = isInRange(key, this.#range) ? key : null;
+  /** Those below the end of the range. */
+  #entriesOf(block: Uint8Array): Entry[] {
+    const cursor = this.#cursor;
+    const { to } = this.#range;
+    cursor.reset(block, this.#segment.reference.object);
+    const entries: Entry[] = [];
+    while (cursor.next() && (to === null || cursor.compareKey(to) < 0)) {
+      entries.push({ key: cursor.copyKey(), flags: cursor.flags, expiresAtMs: cursor.expiresAtMs, value: cursor.value });
+    }
+    return entries;
   }
-}
-
-function entriesOf(block: Uint8Array, object: string): readonly Entry[] {
-  const cursor = new BlockCursor();
-  cursor.reset(block, object);
-  const entries: Entry[] = [];
-  while (cursor.next()) {
-    entries.push({ key: cursor.key.slice(), flags: cursor.flags, expiresAtMs: cursor.expiresAtMs, value: cursor.value });
-  }
-  return entries;
 }
 
 function isInRange(key: Uint8Array, range: ScanRange): boolean {

@@ -10,7 +10,18 @@ import type { CleanTables } from "./clean-tables.js";
 import type { DirtyTables } from "./dirty-tables.js";
 import { keyHash } from "./key-hash.js";
 import type { OpenSegment } from "./open-segment.js";
-import { type MissingBlock, type ScanItem, type ScanRange, SegmentSource, scanPage, TableSource } from "./range-scan.js";
+import {
+  firstLacking,
+  type MissingBlock,
+  ReverseSegmentSource,
+  type ScanItem,
+  type ScanOutcome,
+  type ScanRange,
+  SegmentSource,
+  scanPage,
+  TableSource,
+  type VersionSource,
+} from "./range-scan.js";
 import { type ReadAsk, ReadTicket } from "./read-ticket.js";
 import { SegmentFault, type SegmentProblem } from "./segment-format.js";
 import { overlapsRange } from "./segment-reference.js";
@@ -59,6 +70,8 @@ export class Reading {
   readonly #fold: VersionFold;
   readonly #below: VersionFold;
   readonly #cursor = new BlockCursor();
+  /** One for each segment of a scan; a page is made in one call, so the next one has them again. */
+  readonly #scanCursors: BlockCursor[] = [];
   readonly #statistics: ReadStatistics = { hits: 0, blockHits: 0, negatives: 0, filterNegatives: 0, misses: 0 };
   #nextTicket = 1;
   #missing: MissingBlock | null = null;
@@ -263,20 +276,30 @@ export class Reading {
 
   #attemptScan(ticket: ReadTicket, range: ScanRange, effects: StoreEffect[]): Completion | null {
     const { limits } = this.#options;
-    const blockOf = (segment: OpenSegment, block: number) => this.#blockOf(segment, block, ticket);
-    const { active, frozen } = this.#dirty;
-    const tables = frozen === null ? [active] : [active, frozen];
     const segments = this.#segments.list.filter((segment) => overlapsRange(segment.reference, range.from, range.to));
-    const sources = [
-      ...tables.map((table) => new TableSource(table, range)),
-      ...segments.map((segment) => new SegmentSource(segment, range, blockOf)),
-    ];
     const mayWait = ticket.pinnedBytes < limits.scanPinnedBytesMax;
-    const outcome = scanPage(range, sources, this.#fold, this.#clock.nowMs, limits.scanVisitedMax, mayWait);
+    const lacking = firstLacking(segments, range, (segment, block) => this.#blockOf(segment, block, ticket) === null);
+    const outcome: ScanOutcome =
+      lacking.length > 0
+        ? { kind: "missing", blocks: lacking }
+        : scanPage(range, this.#sources(segments, range, ticket), this.#fold, this.#clock.nowMs, limits.scanVisitedMax, mayWait);
     if (outcome.kind === "page") return { ...outcome, ticket: ticket.id };
     const readahead = ticket.nextReadahead();
     for (const missing of outcome.blocks) this.#requestAhead(missing, readahead, ticket, range, effects);
     return null;
+  }
+
+  #sources(segments: readonly OpenSegment[], range: ScanRange, ticket: ReadTicket): readonly VersionSource[] {
+    const blockOf = (segment: OpenSegment, block: number) => this.#blockOf(segment, block, ticket);
+    const { active, frozen } = this.#dirty;
+    const sources: VersionSource[] = [new TableSource(active, range)];
+    if (frozen !== null) sources.push(new TableSource(frozen, range));
+    const Source = range.isReverse === true ? ReverseSegmentSource : SegmentSource;
+    for (const [index, segment] of segments.entries()) {
+      this.#scanCursors[index] ??= new BlockCursor();
+      sources.push(new Source(segment, range, blockOf, this.#scanCursors[index]));
+    }
+    return sources;
   }
 
   #requestAhead(missing: MissingBlock, readahead: number, ticket: ReadTicket, range: ScanRange, effects: StoreEffect[]): void {

@@ -19,17 +19,20 @@ export const CHUNK_BYTES_WANTED = 64 * 1024;
 export const BLOCK_BYTES_WANTED = 8 * 1024;
 /** How many keys' filter bits are set in one call. */
 const FILTER_KEYS_PER_STEP = 16 * 1024;
+/** Most segments of a quiet shard are small: buffers begin small and double. */
+const FILTER_KEYS_FIRST = 256;
+const INDEX_BYTES_FIRST = 512;
 
 export class SegmentWriter {
   readonly #identity: SegmentIdentity;
   readonly #checksum: Checksum;
   readonly #level: number;
   readonly #seed: number;
-  readonly #out = new ByteWriter(CHUNK_BYTES_WANTED + 4 * BLOCK_BYTES_WANTED);
+  readonly #out = new ByteWriter(2 * BLOCK_BYTES_WANTED);
   readonly #ready: Uint8Array[] = [];
-  readonly #offsets = new ByteWriter(4096);
-  readonly #separatorEnds = new ByteWriter(4096);
-  readonly #separators = new ByteWriter(4096);
+  readonly #offsets = new ByteWriter(INDEX_BYTES_FIRST);
+  readonly #separatorEnds = new ByteWriter(INDEX_BYTES_FIRST);
+  readonly #separators = new ByteWriter(INDEX_BYTES_FIRST);
   readonly #hashes: Uint32Array[] = [];
   #offset: number;
   #blockAt = -1;
@@ -157,11 +160,23 @@ export class SegmentWriter {
     if (key.length > this.#lastKey.length) this.#lastKey = new Uint8Array(2 * key.length);
     this.#lastKey.set(key);
     this.#lastKeyLength = key.length;
-    const slot = this.#count % FILTER_KEYS_PER_STEP;
-    if (slot === 0) this.#hashes.push(new Uint32Array(FILTER_KEYS_PER_STEP));
-    (this.#hashes[this.#hashes.length - 1] as Uint32Array)[slot] = keyHash(key);
+    this.#addHash(keyHash(key));
     this.#count += 1;
     if ((flags & TOMBSTONE) !== 0) this.#tombstones += 1;
+  }
+
+  #addHash(hash: number): void {
+    const slot = this.#count % FILTER_KEYS_PER_STEP;
+    if (slot === 0) this.#hashes.push(new Uint32Array(FILTER_KEYS_FIRST));
+    const last = this.#hashes.length - 1;
+    let hashes = this.#hashes[last] as Uint32Array;
+    if (slot === hashes.length) {
+      const grown = new Uint32Array(2 * slot);
+      grown.set(hashes);
+      this.#hashes[last] = grown;
+      hashes = grown;
+    }
+    hashes[slot] = hash;
   }
 
   #isFilterBuilt(): boolean {
