@@ -113,6 +113,15 @@ export function snapshotsContract(name: string, create: () => Promise<SnapshotsU
       assert.deepEqual(await whole(later, "empty"), new Uint8Array(0));
     });
 
+    under("an object of many chunks comes back as it was", async ({ snapshots }) => {
+      const content = patterned(20_000_000);
+      const chunks = Array.from({ length: 80 }, (_, n) => content.subarray(n * 250_000, (n + 1) * 250_000));
+      assert.deepEqual(await write(snapshots, "large", chunks), { kind: "happened" });
+      assert.equal(Buffer.compare(await whole(snapshots, "large"), content), 0);
+      const middle = await snapshots.read("large", 8_388_600, 20);
+      assert.deepEqual(middle, { kind: "found", bytes: content.slice(8_388_600, 8_388_620) });
+    });
+
     under("a deleted object is absent; deleting what is absent happened", async ({ snapshots, reopen }) => {
       await write(snapshots, "d", [patterned(10)]);
       await snapshots.read("d", 0, 1);

@@ -1,0 +1,34 @@
+/**
+ * `npm run test:aws [fragment...]`: the suites of test/aws that need servers not written here (`*.aws.ts`), against what
+ * AWS_ENDPOINT_URL names, or AWS_ENDPOINT_URL_S3 and its like; servers that nobody names are started.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { type AwsService, namedEndpoint, variableOf } from "./servers/endpoints.js";
+import { type RunningServer, startS3Server } from "./servers/s3.js";
+
+const SERVERS: Partial<Record<AwsService, () => Promise<RunningServer>>> = { s3: startS3Server };
+
+const fragments = process.argv.slice(2);
+const files = readdirSync("dist/test/aws", { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".aws.js"))
+  .filter((file) => fragments.length === 0 || fragments.some((fragment) => file.includes(fragment)))
+  .map((file) => `dist/test/aws/${file}`);
+if (files.length === 0) throw new Error(`no suite matches ${fragments.join(", ")}`);
+
+const running: RunningServer[] = [];
+const env: NodeJS.ProcessEnv = { ...process.env };
+try {
+  for (const [service, start] of Object.entries(SERVERS)) {
+    if (namedEndpoint(service as AwsService) !== null) continue;
+    const server = await start();
+    running.push(server);
+    env[variableOf(service as AwsService)] = server.endpoint;
+  }
+  const tests = spawn(process.execPath, ["--enable-source-maps", "--test", ...files], { stdio: "inherit", env });
+  const [code] = await once(tests, "exit");
+  process.exitCode = typeof code === "number" ? code : 1;
+} finally {
+  await Promise.all(running.map((server) => server.stop()));
+}
