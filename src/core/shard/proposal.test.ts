@@ -158,6 +158,14 @@ describe("what a function answered becomes one entry", () => {
     }
   });
 
+  test("without a result of a keyless refusal: nobody can ask for it again", () => {
+    const proposal = new Bench().propose([itemOf(), itemOf()], [refused(0), done(1)], bytes("s"));
+    assert.ok(proposal.kind === "proposed");
+    const [refusal, reply] = proposal.body?.consumed ?? [];
+    assert.equal(refusal?.result, null);
+    assert.equal(reply?.result?.outcome?.kind, "replied", "its caller may have left, and ask by the command's id");
+  });
+
   test("with the mark of a message also when it changed nothing or was refused, or it would run again", () => {
     const origin = { kind: "message", sourceShard: 1, number: 9 } as const;
     for (const outcome of [done(0), refused(0)]) {
