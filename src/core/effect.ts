@@ -27,6 +27,11 @@ export type Effect =
       readonly bytesMax: number;
     }
   | { readonly kind: "trimLog"; readonly log: LogId; readonly base: number }
+  /** Writes a spilled value, whole. */
+  | { readonly kind: "writeValue"; readonly object: string; readonly bytes: Uint8Array }
+  /** Reads a spilled value from its beginning, so many bytes at most. */
+  | { readonly kind: "readValue"; readonly object: string; readonly length: number }
+  | { readonly kind: "deleteValue"; readonly object: string }
   | { readonly kind: "readDocument"; readonly key: string }
   | { readonly kind: "listDocuments"; readonly prefix: string }
   | {

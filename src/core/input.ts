@@ -4,7 +4,7 @@ import type { Metadata, Payload } from "./entity/command.js";
 import type { EntityType } from "./entity/entity-type.js";
 import type { EntityResult, InvocationEnd } from "./entity/invocation.js";
 import type { AppendOutcome, LogId, ReadOutcome } from "./log/record.js";
-import type { StoreInput } from "./store/store-io.js";
+import type { ObjectRead, ObjectWritten, StoreInput } from "./store/store-io.js";
 
 export type Input =
   | CommandArrived
@@ -21,6 +21,9 @@ export type Input =
   | { readonly kind: "invocationEnded"; readonly attempt: number; readonly end: InvocationEnd }
   | { readonly kind: "appendEnded"; readonly log: LogId; readonly position: number; readonly outcome: AppendOutcome }
   | { readonly kind: "recordsRead"; readonly log: LogId; readonly position: number; readonly outcome: ReadOutcome }
+  | { readonly kind: "valueWritten"; readonly object: string; readonly result: ObjectWritten }
+  | { readonly kind: "valueRead"; readonly object: string; readonly result: ObjectRead }
+  | { readonly kind: "valueDeleted"; readonly object: string }
   | { readonly kind: "documentRead"; readonly key: string; readonly outcome: DocumentFound }
   | { readonly kind: "documentsListed"; readonly prefix: string; readonly outcome: DocumentsFound }
   | { readonly kind: "documentSwapped"; readonly key: string; readonly token: string; readonly outcome: SwapEnded }

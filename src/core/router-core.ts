@@ -18,6 +18,7 @@ import type { Input } from "./input.js";
 import { Invoking } from "./invoking.js";
 import { Gate } from "./log/gate.js";
 import type { LogWriter } from "./log/log-writer.js";
+import { VALUE_PREFIX } from "./log/spilled-value.js";
 import { Closing } from "./ownership/closing.js";
 import { Custody } from "./ownership/custody.js";
 import { DirectoryClient } from "./ownership/directory-client.js";
@@ -27,6 +28,7 @@ import { type Opened, openShards } from "./ownership/opening.js";
 import { OrphanSweep } from "./ownership/orphan-sweep.js";
 import type { ReplaySize } from "./ownership/replay.js";
 import { Upkeep } from "./ownership/upkeep.js";
+import { ValueSweep } from "./ownership/value-sweep.js";
 import { type OpenShards, Requests } from "./requests.js";
 import type { Shard, ShardQueues } from "./shard/shard.js";
 import type { ShardHost } from "./shard/shard-host.js";
@@ -71,6 +73,7 @@ export class RouterCore {
   #open: OpenShards | null = null;
   #closing: Closing | null = null;
   #orphans: OrphanSweep | null = null;
+  #values: ValueSweep | null = null;
   readonly #heldBytes = { uncommitted: 0, cache: 0, responses: 0, state: 0 };
 
   constructor(settings: CoreSettings, tools: CoreTools) {
@@ -128,7 +131,7 @@ export class RouterCore {
     const { log, shards } = this.#opened;
     wake = Math.min(wake, log.wakeAtMs() ?? Infinity);
     for (const shard of shards) wake = Math.min(wake, shard.wakeAtMs(this.#tickMs, this.#nowMs));
-    if (this.#phase === "open") wake = Math.min(wake, this.#orphans?.wakeAtMs ?? Infinity);
+    if (this.#phase === "open") wake = Math.min(wake, this.#orphans?.wakeAtMs ?? Infinity, this.#values?.wakeAtMs ?? Infinity);
     const isWaitedFor = shards.some((shard) => shard.isWaitedFor);
     return Math.min(wake, this.#expiredAtMs + (isWaitedFor ? EXPIRE_EVERY_MS : UPKEEP_EVERY_MS));
   }
@@ -205,6 +208,9 @@ export class RouterCore {
     const { node, formerNodes } = claimed;
     this.#upkeep = new Upkeep(this.#settings.upkeep, tools, this.#custodies, node, formerNodes, replayed, this.#tickMs);
     this.#orphans = new OrphanSweep(this.#settings.orphans, this.#custodies, this.#effects, this.#tickMs);
+    // Where nothing spills there is nothing to be swept.
+    if (this.#settings.log.spillBytesMin !== Infinity)
+      this.#values = new ValueSweep(this.#settings.orphans, log, this.#client, this.#effects, this.#tickMs);
     this.#open = { shards, log, upkeep: this.#upkeep };
     this.#phase = "open";
     this.#admission.opened();
@@ -240,6 +246,15 @@ export class RouterCore {
         this.#dispatcher.setDeployments(input.deployments);
         for (const shard of this.#opened?.shards ?? []) shard.typesChanged();
         return;
+      case "valueWritten":
+        return this.#opened?.log.valueWritten(input.object, input.result, this.#tickMs, this.#effects);
+      case "valueRead":
+        if (!this.#client.valueRead(input.object, input.result)) {
+          this.#opened?.log.valueRead(input.object, input.result, this.#tickMs);
+        }
+        return;
+      case "valueDeleted":
+        return this.#values?.deleted(input.object);
       case "documentRead":
         return this.#client.documentRead(input.key, input.outcome);
       case "documentsListed":
@@ -247,6 +262,7 @@ export class RouterCore {
       case "documentSwapped":
         return this.#client.documentSwapped(input.key, input.token, input.outcome);
       case "objectsListed":
+        if (input.prefix === VALUE_PREFIX) return this.#values?.listed(input.outcome, this.#tickMs);
         return this.#orphans?.listed(input.outcome, this.#tickMs);
       case "store":
         return this.#opened?.shards[input.shard]?.stored([input.input]);
@@ -289,7 +305,10 @@ export class RouterCore {
     if (this.#tickMs - this.#expiredAtMs >= EXPIRE_EVERY_MS) this.#expire(shards);
     this.#closing?.turn(this.#tickMs);
     if (this.#closing?.isReleasing !== true) this.#upkeep?.turn(this.#tickMs);
-    if (this.#phase === "open") this.#orphans?.turn(this.#tickMs);
+    if (this.#phase === "open") {
+      this.#orphans?.turn(this.#tickMs);
+      this.#values?.turn(this.#upkeep?.ownNode.document.base ?? 0, this.#tickMs);
+    }
     const log = this.#opened?.log;
     if (log !== undefined && !this.#isOver()) {
       log.flush(this.#tickMs, this.#effects);

@@ -56,6 +56,11 @@ export function coreSettings(
       appendsInFlightMax,
       recordBytesTarget,
       recordBytesMax: limits.recordBytesMax,
+      spillBytesMin: limits.spillBytesMin,
+      // A state of 4 MB with its events and messages, and what a record on local disk holds.
+      valueBytesMax: 16 << 20,
+      // A usual upload takes a tenth of it.
+      spillPatienceMs: 1_000,
       retryMinMs: 20,
       retryMaxMs: 2_000,
       standstillMaxMs: 60_000,

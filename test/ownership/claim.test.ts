@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Effect } from "../../src/core/effect.js";
 import type { Input } from "../../src/core/input.js";
-import { type Claimed, type ClaimSettings, claim } from "../../src/core/ownership/claim.js";
+import { type Claimed, type ClaimSettings, claim, RECORD_FORMAT_KNOWN } from "../../src/core/ownership/claim.js";
 import { CLUSTER_KEY, type ClusterDocument, nodeKey, shardKey } from "../../src/core/ownership/documents.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { recordCodec } from "../../src/protocol/record/record-codec.js";
@@ -63,7 +63,7 @@ describe("where nothing is stored yet", () => {
   test("the cluster is made, the node announces itself, and every shard begins at epoch 1 without a past", () => {
     const bench = new ClientBench();
     const { cluster, node, shards, formerNodes } = claimed(bench);
-    assert.deepEqual(cluster, CLUSTER);
+    assert.deepEqual(cluster, { ...CLUSTER, recordFormatFloor: RECORD_FORMAT_KNOWN });
     const alive = { incarnation: "me-2", status: "alive", counter: 0, base: 1, seal: null, startedAtMs: 1_000 };
     assert.deepEqual(node.document, alive);
     assert.deepEqual(bench.storage.node("me-2"), alive);
@@ -111,7 +111,7 @@ describe("a start is refused", () => {
     const shards = refusalOf(benchWithCluster({ shards: 4 }));
     assert.equal(shards.code, "cluster_mismatch");
     assert.match(shards.message, /has 4 shards, the settings say 2/);
-    assert.equal(refusalOf(benchWithCluster({ recordFormatFloor: 2 })).code, "format_newer");
+    assert.equal(refusalOf(benchWithCluster({ recordFormatFloor: RECORD_FORMAT_KNOWN + 1 })).code, "format_newer");
   });
 
   test("before anything is written", () => {

@@ -53,6 +53,7 @@ export class ClientBench {
     else if (input.kind === "documentsListed") this.client.documentsListed(input.prefix, input.outcome);
     else if (input.kind === "documentSwapped") this.client.documentSwapped(input.key, input.token, input.outcome);
     else if (input.kind === "recordsRead") this.client.recordsRead(input.log, input.position, input.outcome);
+    else if (input.kind === "valueRead") this.client.valueRead(input.object, input.result);
     else if (input.kind === "appendEnded") this.client.appendEnded(input.log, input.position, input.outcome);
   }
 }

@@ -123,8 +123,8 @@ test("a record of a newer format refuses the start and names its position; nothi
   const bench = new ClientBench();
   bench.storage.record(LOG, SOME, SOME);
   const body = bench.storage.at(LOG, 2) ?? assert.fail();
-  body[3] = 2;
-  assert.deepEqual(sealed(bench), [{ code: "format_newer", message: "log dead-1 has a record of format 2 at position 2" }]);
+  body[3] = 3;
+  assert.deepEqual(sealed(bench), [{ code: "format_newer", message: "log dead-1 has a record of format 3 at position 2" }]);
   assert.equal(bench.storage.at(LOG, 3), undefined);
 });
 

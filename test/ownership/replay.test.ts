@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { ByteWriter } from "../../src/core/bytes/byte-writer.js";
+import type { Effect } from "../../src/core/effect.js";
 import type { Entry } from "../../src/core/log/entry.js";
+import { valueName } from "../../src/core/log/spilled-value.js";
 import type { ClosedRange } from "../../src/core/ownership/documents.js";
 import { type ReplaySize, type ReplayTarget, replay } from "../../src/core/ownership/replay.js";
+import { crc32 } from "../../src/core/store/crc32.js";
 import { ClientBench } from "./client-bench.js";
 import { codec, entryOf } from "./storage.js";
 
@@ -30,7 +34,7 @@ const range = (log: string, epoch: number, from: number, to: number): ClosedRang
 
 function replayed(bench: ClientBench, ...targets: Target[]): ReplaySize {
   const ends: ReplaySize[] = [];
-  replay(codec, bench.client, targets, (size) => ends.push(size));
+  replay(codec, bench.client, crc32, targets, (size) => ends.push(size));
   bench.settle();
   assert.equal(ends.length, 1, "replay ends once");
   return ends[0] ?? assert.fail();
@@ -142,7 +146,7 @@ test("of a log whose beginning is lost, what other shards need is read from wher
 
 test("a seal, a newer record, another cluster's and what is no record refuse the shard, by position", () => {
   const spoil: readonly (readonly [spoiled: (body: Uint8Array) => void, why: RegExp])[] = [
-    [(body) => (body[3] = 2), /newer.* position 2/],
+    [(body) => (body[3] = 3), /newer.* position 2/],
     [(body) => (body[10] = 0), /position 2.*another cluster/],
     [(body) => body.fill(0), /position 2.*not a record/],
   ];
@@ -163,6 +167,114 @@ test("a seal, a newer record, another cluster's and what is no record refuse the
   const one = target(0, range("a", 1, 1, 4));
   replayed(bench, one);
   assert.match(one.refusals.join(), /seal at position 2/);
+});
+
+/** Puts a record at a position in which references stand for entries; their values are there too. */
+function spill(bench: ClientBench, log: string, position: number, ...entries: readonly Entry[]): void {
+  const writer = new ByteWriter();
+  const record = new ByteWriter();
+  codec.beginRecord(record, new Uint8Array(12).fill(position));
+  for (const [n, entry] of entries.entries()) {
+    codec.encodeEntry(entry, writer);
+    const bytes = codec.encodeValue(writer.take());
+    const object = valueName(log, position, n);
+    codec.encodeReference(entry, { object, length: bytes.length, checksum: crc32(bytes) }, record);
+    bench.storage.driver.objects.set(object, bytes);
+  }
+  bench.storage.put(log, position, record.take());
+}
+
+function valuesRead(bench: ClientBench): string[] {
+  return bench.storage.asked.flatMap((effect) => (effect.kind === "readValue" ? [effect.object] : []));
+}
+
+test("entries that lie in the snapshot store are read, and applied in their place", () => {
+  const bench = new ClientBench();
+  bench.storage.record("a", [entryOf(0, 1, 1)]);
+  spill(bench, "a", 2, entryOf(0, 1, 2), entryOf(0, 1, 3));
+  bench.storage.put("a", 3, bench.storage.at("a", 1) ?? assert.fail());
+  spill(bench, "a", 4, entryOf(0, 1, 4));
+  const one = target(0, range("a", 1, 1, 5));
+  const { bytes } = replayed(bench, one);
+  assert.deepEqual(one.seen, ["1:1", "1:2", "1:3", "1:1", "1:4"]);
+  const values = [...bench.storage.driver.objects.values()].reduce((sum, value) => sum + value.length, 0);
+  assert.ok(bytes > values, "values count as read");
+});
+
+test("only values that a shard needs are read: not another's, nor of another epoch or outside its range", () => {
+  const bench = new ClientBench();
+  spill(bench, "a", 1, entryOf(0, 1, 1));
+  spill(bench, "a", 2, entryOf(0, 1, 2), entryOf(1, 1, 1), entryOf(0, 2, 9));
+  spill(bench, "a", 3, entryOf(0, 1, 3));
+  const one = target(0, range("a", 1, 2, 3));
+  replayed(bench, one);
+  assert.deepEqual(one.seen, ["1:2"]);
+  assert.deepEqual(valuesRead(bench), ["values/a/2-0"]);
+});
+
+test("a value that is missing or damaged refuses its shard alone, by name; reads that fail are tried again", () => {
+  const damages: readonly (readonly [(objects: Map<string, Uint8Array>, name: string) => void, RegExp])[] = [
+    [(objects, name) => objects.delete(name), /no such object/],
+    [(objects, name) => objects.set(name, (objects.get(name) ?? assert.fail()).subarray(1)), /bytes/],
+    [(objects, name) => objects.set(name, Uint8Array.from([...(objects.get(name) ?? assert.fail()), 0])), /bytes/],
+    [
+      (objects, name) =>
+        objects.set(
+          name,
+          (objects.get(name) ?? assert.fail()).map((byte) => byte ^ 1),
+        ),
+      /checksum/,
+    ],
+  ];
+  for (const [damage, why] of damages) {
+    const bench = new ClientBench();
+    spill(bench, "a", 1, entryOf(0, 1, 1), entryOf(1, 1, 1));
+    spill(bench, "a", 2, entryOf(0, 1, 2), entryOf(1, 1, 2));
+    damage(bench.storage.driver.objects, "values/a/2-0");
+    let failures = 3;
+    bench.storage.intercept = (effect) =>
+      effect.kind === "readValue" && failures-- > 0
+        ? { kind: "valueRead", object: effect.object, result: { kind: "failed", message: "slow" } }
+        : undefined;
+    const lost = target(0, range("a", 1, 1, 3));
+    const kept = target(1, range("a", 1, 1, 3));
+    replayed(bench, lost, kept);
+    assert.match(lost.refusals.join(), /^value_missing: .*position 2 of log a .*values\/a\/2-0/);
+    assert.match(lost.refusals.join(), why);
+    assert.deepEqual(lost.seen, ["1:1"]);
+    assert.deepEqual(kept.seen, ["1:1", "1:2"]);
+    assert.deepEqual(kept.refusals, []);
+  }
+});
+
+test("values are read ahead, a few at once, and applied in order however they come", () => {
+  const bench = new ClientBench();
+  const entries = Array.from({ length: 30 }, (_, at) => entryOf(0, 1, at + 1));
+  spill(bench, "a", 1, ...entries);
+  const held: Effect[] = [];
+  let mostHeld = 0;
+  bench.storage.intercept = (effect) => {
+    if (effect.kind !== "readValue") return undefined;
+    held.push(effect);
+    mostHeld = Math.max(mostHeld, held.length);
+    return null;
+  };
+  const one = target(0, range("a", 1, 1, 2));
+  const ends: ReplaySize[] = [];
+  replay(codec, bench.client, crc32, [one], (size) => ends.push(size));
+  bench.settle();
+  while (held.length > 0) {
+    const last = held.pop() ?? assert.fail();
+    const input = bench.storage.performed(last);
+    if (input !== null) bench.report(input);
+    bench.settle();
+  }
+  assert.equal(ends.length, 1);
+  assert.equal(mostHeld, 8);
+  assert.deepEqual(
+    one.seen,
+    entries.map(({ sequence }) => `1:${sequence}`),
+  );
 });
 
 test("any shards with any ranges over any logs get exactly their entries, in the order of their ranges", () => {

@@ -72,6 +72,27 @@ export class Storage {
         for (const position of [...(this.logs.get(effect.log)?.keys() ?? [])])
           if (position < effect.base) this.logs.get(effect.log)?.delete(position);
         return null;
+      case "writeValue": {
+        const { object, bytes } = effect;
+        const isThere = this.driver.objects.has(object);
+        if (!isThere) this.driver.objects.set(object, bytes.slice());
+        return {
+          kind: "valueWritten",
+          object,
+          result: isThere ? { kind: "refused", message: "it exists" } : { kind: "happened" },
+        };
+      }
+      case "readValue": {
+        const bytes = this.driver.objects.get(effect.object)?.slice(0, effect.length);
+        return {
+          kind: "valueRead",
+          object: effect.object,
+          result: bytes === undefined ? { kind: "absent" } : { kind: "found", bytes },
+        };
+      }
+      case "deleteValue":
+        this.driver.objects.delete(effect.object);
+        return { kind: "valueDeleted", object: effect.object };
       case "listObjects": {
         const names = [...this.driver.objects.keys()].filter((name) => name.startsWith(effect.prefix));
         return { kind: "objectsListed", prefix: effect.prefix, outcome: { kind: "listed", names } };

@@ -5,6 +5,7 @@ import { ByteReader, MalformedBytes } from "../../src/core/bytes/byte-reader.js"
 import { ByteWriter } from "../../src/core/bytes/byte-writer.js";
 import { decodeCommand } from "../../src/core/entity/command-codec.js";
 import type { Entry } from "../../src/core/log/entry.js";
+import type { SpilledEntry } from "../../src/core/log/spilled-value.js";
 import { decodeCell } from "../../src/core/store/key-spaces/cell.js";
 import { RECORD_FORMAT_VERSION, recordCodec } from "../../src/protocol/record/record-codec.js";
 import { anyClusterId, anyEntry, anyEntryOf, anyText, ENTRY_KINDS, spoiled } from "./arbitraries.js";
@@ -67,8 +68,9 @@ test("a deadline that is no whole number is never rounded to an earlier one", ()
   const { message } = entry.body;
   const late = { ...entry, body: { ...entry.body, message: { ...message, command: { ...message.command, deadlineMs: 10.2 } } } };
   const decoded = codec.decode(recordOf([late]));
-  assert.ok(decoded.kind === "entries" && decoded.entries[0]?.body.kind === "parked");
-  assert.equal(decoded.entries[0].body.message.command.deadlineMs, 11);
+  const first = decoded.kind === "entries" ? decoded.entries[0] : undefined;
+  assert.ok(first !== undefined && "body" in first && first.body.kind === "parked");
+  assert.equal(first.body.message.command.deadlineMs, 11);
 });
 
 test("a record of another cluster is refused, a seal too", () => {
@@ -114,6 +116,81 @@ test("a record that is cut off anywhere but between entries is refused; so are b
     assert.throws(() => codec.decode(whole.subarray(0, length)), MalformedBytes, `${length}`);
   }
   assert.throws(() => codec.decode(Uint8Array.from([...codec.encodeSeal("x", NONCE), 0])), MalformedBytes);
+});
+
+const anyReference = fc.record({
+  object: anyText,
+  length: fc.nat(),
+  checksum: fc.integer({ min: 0, max: 0xffff_ffff }),
+});
+
+function headOf({ shard, epoch, sequence, atMs }: Entry): Omit<SpilledEntry, "value"> {
+  return { shard, epoch, sequence, atMs };
+}
+
+test("an entry that lies elsewhere is found again by its reference, among entries that lie in the record", () => {
+  fc.assert(
+    fc.property(anyEntry, anyEntry, anyReference, (inside, outside, value) => {
+      const writer = new ByteWriter();
+      codec.beginRecord(writer, NONCE);
+      codec.encodeReference(outside, value, writer);
+      codec.encodeEntry(inside, writer);
+      const body = writer.take();
+      assert.equal(codec.mayRefer(body), true);
+      assert.deepEqual(codec.decode(body), {
+        kind: "entries",
+        nonce: NONCE,
+        entries: [{ ...headOf(outside), value: { ...value } }, inside],
+      });
+    }),
+  );
+});
+
+test("a record that refers to nothing says so at a glance, and is of version 1", () => {
+  const body = recordOf(fc.sample(anyEntry, { numRuns: 2, seed: 1 }));
+  assert.equal(body[VERSION_AT], 1);
+  assert.equal(codec.mayRefer(body), false);
+});
+
+test("a value gives its entry back, and what was written of it", () => {
+  fc.assert(
+    fc.property(anyEntry, (entry) => {
+      const writer = new ByteWriter();
+      codec.encodeEntry(entry, writer);
+      const framed = writer.take();
+      const value = codec.encodeValue(framed);
+      assert.deepEqual(codec.decodeValue(value), entry);
+      assert.deepEqual(codec.framedIn(value), framed);
+    }),
+  );
+});
+
+test("a value of another cluster or format, cut off, with more behind its end, or spoiled is refused as MalformedBytes", () => {
+  const [entry] = fc.sample(anyEntryOf("effects"), { numRuns: 1, seed: 4 });
+  assert.ok(entry !== undefined);
+  const writer = new ByteWriter();
+  codec.encodeEntry(entry, writer);
+  const framed = writer.take();
+  const value = codec.encodeValue(framed);
+  assert.throws(() => recordCodec(new Uint8Array(16)).decodeValue(value), /another cluster/);
+  for (const at of [VERSION_AT, VERSION_AT + 1, VERSION_AT + 2]) {
+    const other = value.slice();
+    other[at] = 9;
+    assert.throws(() => codec.decodeValue(other), MalformedBytes);
+  }
+  for (let length = 0; length < value.length; length++)
+    assert.throws(() => codec.decodeValue(value.subarray(0, length)), MalformedBytes, `${length}`);
+  assert.throws(() => codec.decodeValue(Uint8Array.from([...value, 0])), MalformedBytes);
+  assert.throws(() => codec.decodeValue(recordOf([entry])), MalformedBytes);
+  fc.assert(
+    fc.property(fc.nat(), fc.nat({ max: 255 }), (place, byte) => {
+      try {
+        codec.decodeValue(spoiled(value, place, byte));
+      } catch (error) {
+        assert.ok(error instanceof MalformedBytes, String(error));
+      }
+    }),
+  );
 });
 
 test("kinds and flags that version 1 does not have are damage", () => {

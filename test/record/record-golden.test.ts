@@ -1,5 +1,5 @@
 /**
- * Records, documents, keys and values as version 1 wrote them. These bytes are on people's disks: a change here needs a new
+ * Records, documents, keys and values as each version wrote them. These bytes are on people's disks: a change here needs a new
  * version. `HOLDFAST_WRITE_GOLDEN=1` writes the files anew: for a new version's own files, never over what was released.
  */
 import assert from "node:assert/strict";
@@ -40,6 +40,8 @@ import {
   NONCE,
   RESULT,
   SHARD,
+  SPILLED,
+  SPILLED_ENTRY,
   TIMER,
 } from "./samples.js";
 
@@ -66,6 +68,28 @@ const FILES: readonly Golden[] = [
     content: { kind: "entries", nonce: NONCE, entries: ENTRIES },
     written: recordBytes,
     read: (bytes) => codec.decode(bytes),
+  },
+  {
+    file: "record-2.bin",
+    content: { kind: "entries", nonce: NONCE, entries: [...ENTRIES.slice(0, 1), SPILLED] },
+    written: () => {
+      const writer = new ByteWriter();
+      codec.beginRecord(writer, NONCE);
+      for (const entry of ENTRIES.slice(0, 1)) codec.encodeEntry(entry, writer);
+      codec.encodeReference(SPILLED_ENTRY, SPILLED.value, writer);
+      return writer.take();
+    },
+    read: (bytes) => codec.decode(bytes),
+  },
+  {
+    file: "value-1.bin",
+    content: SPILLED_ENTRY,
+    written: () => {
+      const writer = new ByteWriter();
+      codec.encodeEntry(SPILLED_ENTRY, writer);
+      return codec.encodeValue(writer.take());
+    },
+    read: (bytes) => codec.decodeValue(bytes),
   },
   {
     file: "seal-1.bin",

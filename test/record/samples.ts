@@ -3,6 +3,7 @@
 import { encodeUtf8 } from "../../src/core/bytes/utf8.js";
 import type { Command, Message } from "../../src/core/entity/command.js";
 import type { DeadLetter, Entry, EntryBody, StoredResult, Timer } from "../../src/core/log/entry.js";
+import { type SpilledEntry, valueName } from "../../src/core/log/spilled-value.js";
 import type { ClusterDocument, NodeDocument, ShardDescriptor } from "../../src/core/ownership/documents.js";
 
 const AT_MS = 1_763_625_600_123;
@@ -144,6 +145,16 @@ export const ENTRIES: readonly Entry[] = bodies.map((body, index) => ({
   atMs: AT_MS,
   body,
 }));
+
+/** The first entry of all, and a reference to where it lies. */
+export const SPILLED_ENTRY: Entry = ENTRIES[0] as Entry;
+export const SPILLED: SpilledEntry = {
+  shard: SPILLED_ENTRY.shard,
+  epoch: SPILLED_ENTRY.epoch,
+  sequence: SPILLED_ENTRY.sequence,
+  atMs: SPILLED_ENTRY.atMs,
+  value: { object: valueName(LOG, 70_001, 3), length: 5_000_000, checksum: 0xfedc_ba98 },
+};
 
 export const CLUSTER: ClusterDocument = { clusterId: CLUSTER_ID, name: "shop", shards: 256, recordFormatFloor: 1 };
 

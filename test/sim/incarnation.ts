@@ -25,6 +25,7 @@ export interface Surroundings {
   /** Answers and feeds, for whoever asked. */
   output(incarnation: Incarnation, effect: Effect): void;
   started(incarnation: Incarnation): void;
+  shardRefused(incarnation: Incarnation, message: string): void;
   /** Its time has come: it is killed, or left behind. */
   crashed(incarnation: Incarnation): void;
   ended(incarnation: Incarnation, reason: EndReason): void;
@@ -126,6 +127,20 @@ export class Incarnation implements Caller {
       case "trimLog":
         world.count("component.trims");
         return journal.trim(effect.log, effect.base);
+      case "writeValue": {
+        const { object, bytes } = effect;
+        return snapshots.writeValue(this, object, bytes, (result) => give({ kind: "valueWritten", object, result }));
+      }
+      case "readValue": {
+        const { object, length } = effect;
+        return snapshots.readValue(this, object, length, (result) => give({ kind: "valueRead", object, result }));
+      }
+      case "deleteValue": {
+        const { object } = effect;
+        return snapshots.deleteValue(this, object, () => give({ kind: "valueDeleted", object }));
+      }
+      case "shardRefused":
+        return this.#around.shardRefused(this, effect.message);
       case "readDocument":
         return directory.read(this, effect.key, (outcome) => give({ kind: "documentRead", key: effect.key, outcome }));
       case "listDocuments":
@@ -172,6 +187,9 @@ function traceOfInput(input: Input): string {
     case "documentRead":
     case "documentSwapped":
       return `${input.kind} ${input.key} ${input.outcome.kind}`;
+    case "valueWritten":
+    case "valueRead":
+      return `${input.kind} ${input.object} ${input.result.kind}`;
     case "store":
       return `${input.input.kind} ${input.input.request}`;
     default:
@@ -191,6 +209,10 @@ function traceOf(effect: Effect): string {
       return `append ${effect.log} ${effect.position} ${effect.body.length}`;
     case "readRecords":
       return `readRecords ${effect.log} ${effect.position}`;
+    case "writeValue":
+    case "readValue":
+    case "deleteValue":
+      return `${effect.kind} ${effect.object}`;
     case "trimLog":
       return `trim ${effect.log} ${effect.base}`;
     case "swapDocument":

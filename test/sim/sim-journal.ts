@@ -9,10 +9,13 @@ interface Log {
 
 export class SimJournal {
   readonly #disk: Disk;
+  readonly #onRecord: (log: LogId, position: number, body: Uint8Array) => void;
   readonly #logs = new Map<LogId, Log>();
 
-  constructor(disk: Disk) {
+  /** `onRecord` sees every record that lands. */
+  constructor(disk: Disk, onRecord: (log: LogId, position: number, body: Uint8Array) => void) {
     this.#disk = disk;
+    this.#onRecord = onRecord;
   }
 
   append(caller: Caller, log: LogId, position: number, body: Uint8Array, report: (outcome: AppendOutcome) => void): void {
@@ -73,6 +76,7 @@ export class SimJournal {
     if (standing !== undefined) return { kind: "taken", body: standing.slice() };
     if (position < base) return { kind: "refused", isPermanent: true, message: "trimmed", retryAfterMs: null };
     bodies.set(position, body.slice());
+    this.#onRecord(log, position, body);
     this.#disk.world.count("landed.append");
     return { kind: "happened" };
   }

@@ -9,9 +9,14 @@ import type { Random } from "./random.js";
 export const SHARDS = 3;
 export const TIMEOUT_MS = 1_500;
 
+/** Large entries go to the snapshot store in one seed of so many; in every second of these, most do, and many fit nowhere else. */
+const SPILLING_OF = 4;
+
 export type SharedSettings = Omit<CoreSettings, "incarnation" | "nonceSeed">;
 
-export function drawSettings(random: Random): SharedSettings {
+export function drawSettings(random: Random, seed: number): SharedSettings {
+  const isSpilling = seed % SPILLING_OF === 0;
+  const isTight = seed % (2 * SPILLING_OF) === 0;
   return {
     clusterName: "sim",
     shards: SHARDS,
@@ -20,7 +25,10 @@ export function drawSettings(random: Random): SharedSettings {
     log: {
       appendsInFlightMax: random.pick([1, 2, 4, 8]),
       recordBytesTarget: random.pick([300, 2_000, 16_000]),
-      recordBytesMax: 256_000,
+      recordBytesMax: isSpilling && isTight ? 4_000 : 256_000,
+      spillBytesMin: isSpilling ? (isTight ? 300 : 1_000) : Infinity,
+      valueBytesMax: 256_000,
+      spillPatienceMs: isTight ? 1_000 : 100,
       retryMinMs: 5,
       retryMaxMs: 500,
       standstillMaxMs: 8_000,

@@ -4,6 +4,7 @@
  */
 
 import { crc32 } from "node:zlib";
+import { equalBytes } from "../../src/core/bytes/compare.js";
 import type { ObjectsFound } from "../../src/core/input.js";
 import { mergeCells } from "../../src/core/store/key-spaces/cell.js";
 import { SegmentMerge } from "../../src/core/store/segment-merge.js";
@@ -54,7 +55,9 @@ export class SimSnapshots {
       case "writeObject": {
         const chunks: Uint8Array[] = [];
         for (let chunk = effect.source.next(); chunk !== null; chunk = effect.source.next()) chunks.push(chunk);
-        return this.#write(caller, effect.object, joined(chunks), (result) => report({ kind: "objectWritten", request, result }));
+        return this.#write(caller, "writeObject", effect.object, joined(chunks), (result) =>
+          report({ kind: "objectWritten", request, result }),
+        );
       }
       case "compact":
         this.#disk.world.after(this.#disk.delayMs() * 3, () => {
@@ -62,8 +65,24 @@ export class SimSnapshots {
         });
         return;
       case "deleteObject":
-        return this.#delete(caller, request, effect.object, report);
+        return this.#remove(caller, "deleteObject", effect.object, (isDone) =>
+          report({ kind: "objectDeleted", request, isDone }),
+        );
     }
+  }
+
+  writeValue(caller: Caller, object: string, bytes: Uint8Array, report: (result: ObjectWritten) => void): void {
+    this.#write(caller, "writeValue", object, bytes, report);
+  }
+
+  readValue(caller: Caller, object: string, length: number, report: (result: ObjectRead) => void): void {
+    const isFailed = this.#isReadFailed();
+    if (isFailed) this.#disk.world.count("fault.readValue.failed");
+    this.#disk.read(caller, () => (isFailed ? FAILED : this.#bytes(object, 0, length)), report);
+  }
+
+  deleteValue(caller: Caller, object: string, report: () => void): void {
+    this.#remove(caller, "deleteValue", object, report);
   }
 
   #read(caller: Caller, effect: StoreEffect & { readonly kind: "readObject" }, report: Report): void {
@@ -81,28 +100,40 @@ export class SimSnapshots {
     return bytes === undefined ? { kind: "absent" } : { kind: "found", bytes: bytes.slice(offset, offset + length) };
   }
 
-  #write(caller: Caller, object: string, bytes: Uint8Array, report: (result: ObjectWritten) => void): void {
+  #write(
+    caller: Caller,
+    what: "writeObject" | "writeValue",
+    object: string,
+    bytes: Uint8Array,
+    report: (result: ObjectWritten) => void,
+  ): void {
     const disk = this.#disk;
     const { refused, torn } = disk.mix.snapshot;
     if (disk.random.chance(torn)) {
       // A torn object was begun, never finished, and never seen: its writer cannot know.
-      disk.world.count("fault.writeObject.torn");
+      disk.world.count(`fault.${what}.torn`);
       disk.world.after(disk.delayMs(), () => caller.isAlive && report({ kind: "unknown", message: "torn" }));
       return;
     }
     if (disk.random.chance(refused) || (disk.isFull && !disk.isHealed)) {
-      disk.world.count("fault.writeObject.refused");
+      disk.world.count(`fault.${what}.refused`);
       disk.world.after(disk.delayMs(), () => caller.isAlive && report({ kind: "refused", message: "simulated" }));
       return;
     }
-    const fate = disk.fateOf(disk.mix.snapshot, "writeObject");
+    const fate = disk.fateOf(disk.mix.snapshot, what);
     const land = (): ObjectWritten => {
-      if (this.#objects.has(object)) throw new Error(`${object} is written a second time`);
+      const standing = this.#objects.get(object);
+      if (standing !== undefined) {
+        // A value is put again as long as nobody knows what came of it: always the same bytes.
+        if (what === "writeObject" || !equalBytes(standing, bytes)) throw new Error(`${object} is written a second time`);
+        disk.world.count("landed.valueTwice");
+        return { kind: "refused", message: "it exists" };
+      }
       this.#objects.set(object, bytes);
-      disk.world.count("landed.object");
+      disk.world.count(what === "writeObject" ? "landed.object" : "landed.value");
       return { kind: "happened" };
     };
-    disk.write(caller, "writeObject", fate, land, (result) => report(result ?? { kind: "unknown", message: "simulated" }));
+    disk.write(caller, what, fate, land, (result) => report(result ?? { kind: "unknown", message: "simulated" }));
   }
 
   #compact(caller: Caller, request: number, job: CompactionJob, report: Report): void {
@@ -111,7 +142,7 @@ export class SimSnapshots {
     if (merged.kind === "failed") return end(merged);
     const { segment, bytes } = merged;
     if (segment === null) return end({ kind: "happened", segment: null });
-    this.#write(caller, job.object, bytes, (written) => {
+    this.#write(caller, "writeObject", job.object, bytes, (written) => {
       end(
         written.kind === "happened" ? { kind: "happened", segment } : { kind: "failed", message: written.message, problem: null },
       );
@@ -133,21 +164,21 @@ export class SimSnapshots {
     }
   }
 
-  #delete(caller: Caller, request: number, object: string, report: Report): void {
+  #remove(caller: Caller, what: string, object: string, report: (isDone: boolean) => void): void {
     const disk = this.#disk;
     const isFailed = disk.random.chance(disk.mix.snapshot.deleteFailed);
     const isGone = !isFailed || disk.random.chance(0.5);
-    if (isFailed) disk.world.count("fault.deleteObject.failed");
+    if (isFailed) disk.world.count(`fault.${what}.failed`);
     disk.write(
       caller,
-      "deleteObject",
+      what,
       "ok",
       () => {
         if (!isGone || !this.#objects.delete(object)) return;
-        disk.world.count("landed.delete");
+        disk.world.count(what === "deleteObject" ? "landed.delete" : "landed.deleteValue");
         this.#onDelete(object);
       },
-      () => report({ kind: "objectDeleted", request, isDone: !isFailed }),
+      () => report(!isFailed),
     );
   }
 

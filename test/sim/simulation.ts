@@ -12,6 +12,7 @@ import { check } from "./checkers/check.js";
 import type { Books, FinalBook } from "./checkers/final-books.js";
 import { ManifestWatch } from "./checkers/manifests-name-what-exists.js";
 import { checkQueues } from "./checkers/queues-within-limits.js";
+import { ValueWatch } from "./checkers/references-name-what-exists.js";
 import { Disk } from "./disk.js";
 import { drawFaults, type FaultMix } from "./faults.js";
 import { History } from "./history.js";
@@ -57,6 +58,7 @@ class Simulation implements Surroundings {
   readonly #history = new History();
   readonly #clients: SimClients;
   readonly #manifests: ManifestWatch;
+  readonly #values: ValueWatch;
   #incarnation: Incarnation | null = null;
   #starts = 0;
   #isMissingTypes = false;
@@ -67,7 +69,7 @@ class Simulation implements Surroundings {
     this.world = new World(seed, isTracing);
     this.random = this.world.fork();
     this.#mix = drawFaults(this.world.random);
-    this.#settings = drawSettings(this.world.random);
+    this.#settings = drawSettings(this.world.random, seed);
     this.#types = drawTypes(this.world.random);
     this.#disk = new Disk(this.world, this.#mix);
     this.#functionDisk = new Disk(this.world, this.#mix);
@@ -77,9 +79,19 @@ class Simulation implements Surroundings {
       (log, position) => this.journal.isDurable(log, position),
       this.#history,
     );
-    this.journal = new SimJournal(this.#disk);
+    this.#values = new ValueWatch(
+      this.#settings.freshClusterId,
+      () => this.snapshots.objects,
+      () => this.directory.documents,
+      this.#history,
+      this.world,
+    );
+    this.journal = new SimJournal(this.#disk, (log, position, body) => this.#values.recorded(log, position, body));
     this.directory = new SimDirectory(this.#disk, (key, body) => this.#manifests.swapped(key, body));
-    this.snapshots = new SimSnapshots(this.#disk, (object) => this.#manifests.deleted(object));
+    this.snapshots = new SimSnapshots(this.#disk, (object) => {
+      this.#manifests.deleted(object);
+      this.#values.deleted(object);
+    });
     this.functions = new SimFunctions(this.#functionDisk, (message) => this.#history.violate(message));
     this.#clients = new SimClients(this.world, this.#mix, this.#history, (input) => this.#submit(input));
   }
@@ -122,6 +134,11 @@ class Simulation implements Surroundings {
     this.#isStarted = true;
     this.world.count("component.started");
     if (this.random.chance(0.3)) incarnation.deliver(this.#deployments());
+  }
+
+  /** Nothing here damages what is stored. */
+  shardRefused(incarnation: Incarnation, message: string): void {
+    if (!incarnation.isZombie) this.#history.violate(`${incarnation.name} has lost data: ${message}`);
   }
 
   crashed(incarnation: Incarnation): void {

@@ -113,6 +113,11 @@ export class ByteWriter {
     this.#length = writeUtf8(value, this.#bytes, this.#length);
   }
 
+  /** Writes over a byte that was written before. */
+  setU8(at: number, value: number): void {
+    this.#bytes[at] = value;
+  }
+
   /** Writes over four bytes that were written before. */
   setU32(at: number, value: number): void {
     const bytes = this.#bytes;

@@ -3,15 +3,21 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ByteReader } from "../bytes/byte-reader.js";
 import type { Effect } from "../effect.js";
+import { crc32 } from "../store/crc32.js";
+import type { ObjectRead } from "../store/store-io.js";
 import type { Entry } from "./entry.js";
 import { type LogEnd, type LogLimits, LogWriter } from "./log-writer.js";
 import type { AppendOutcome } from "./record.js";
 import { NONCE_BYTES, type RecordCodec } from "./record-codec.js";
+import type { SpilledEntry } from "./spilled-value.js";
 
 const LIMITS: LogLimits = {
   appendsInFlightMax: 2,
   recordBytesTarget: 100,
   recordBytesMax: 200,
+  spillBytesMin: Infinity,
+  valueBytesMax: 1_000,
+  spillPatienceMs: 200,
   retryMinMs: 10,
   retryMaxMs: 80,
   standstillMaxMs: 1_000,
@@ -21,7 +27,10 @@ const SEAL = 2;
 const NEWER = 3;
 const HEAD_BYTES = 1 + NONCE_BYTES;
 
-/** The least that a record can be: its kind, its nonce, and of each entry the sequence and some padding. */
+const REFERENCE = 0x8000_0000;
+const VALUE_HEAD = 0xaa;
+
+/** The least that a record can be: its kind, its nonce, and of each entry the sequence and some padding, or where it lies. */
 const codec: RecordCodec = {
   beginRecord(writer, nonce) {
     writer.u8(ENTRIES);
@@ -31,6 +40,15 @@ const codec: RecordCodec = {
     writer.u32(entry.sequence);
     writer.block(new Uint8Array(entry.epoch));
   },
+  encodeReference(entry, value, writer) {
+    writer.u32(entry.sequence + REFERENCE);
+    writer.text(value.object);
+    writer.u32(value.checksum);
+  },
+  encodeValue: (framed) => Uint8Array.from([VALUE_HEAD, ...framed]),
+  framedIn: (value) => value.subarray(1),
+  decodeValue: (value) => entryIn(new ByteReader(value, 1)),
+  mayRefer: () => true,
   encodeSeal: (_by, nonce) => Uint8Array.from([SEAL, ...nonce]),
   decode(body) {
     const reader = new ByteReader(body);
@@ -38,8 +56,15 @@ const codec: RecordCodec = {
     if (kind === NEWER) return { kind: "newer", version: 2 };
     const nonce = reader.raw(NONCE_BYTES).slice();
     if (kind === SEAL) return { kind: "seal", nonce, by: "another" };
-    const entries: Entry[] = [];
-    while (reader.remaining > 0) entries.push(entryOf(reader.u32(), reader.block().length));
+    const entries: (Entry | SpilledEntry)[] = [];
+    while (reader.remaining > 0) {
+      const sequence = reader.u32();
+      if (sequence < REFERENCE) entries.push(entryOf(sequence, reader.block().length));
+      else {
+        const value = { object: reader.text(), length: 0, checksum: reader.u32() };
+        entries.push({ shard: 0, epoch: 0, sequence: sequence - REFERENCE, atMs: 0, value });
+      }
+    }
     return { kind: "entries", nonce, entries };
   },
 };
@@ -47,6 +72,16 @@ const codec: RecordCodec = {
 /** An entry that takes `padding + 5` bytes. */
 function entryOf(sequence: number, padding = 0): Entry {
   return { shard: 0, epoch: padding, sequence, atMs: 0, body: { kind: "acknowledged", targetShard: 0, numbers: [] } };
+}
+
+function entryIn(reader: ByteReader): Entry {
+  return entryOf(reader.u32(), reader.block().length);
+}
+
+/** The objects that a record refers to. */
+function objectsOf(body: Uint8Array): readonly string[] {
+  const record = codec.decode(body);
+  return record.kind === "entries" ? record.entries.flatMap((entry) => ("value" in entry ? [entry.value.object] : [])) : [];
 }
 
 function sequencesOf(body: Uint8Array): readonly number[] {
@@ -70,9 +105,17 @@ class Bench {
   #nonces = 0;
   #sequence = 0;
   readonly #bodies = new Map<number, Uint8Array>();
+  /** What was put, by name. */
+  readonly values = new Map<string, Uint8Array>();
 
   constructor(limits: Partial<LogLimits> = {}) {
-    this.log = new LogWriter("a-1", codec, { ...LIMITS, ...limits }, () => new Uint8Array(NONCE_BYTES).fill(++this.#nonces));
+    this.log = new LogWriter(
+      "a-1",
+      codec,
+      { ...LIMITS, ...limits },
+      () => new Uint8Array(NONCE_BYTES).fill(++this.#nonces),
+      crc32,
+    );
   }
 
   add(padding = 0): number | null {
@@ -85,12 +128,18 @@ class Bench {
     this.log.flush(nowMs, this.#effects);
     return this.effects().map((effect) => {
       if (effect.kind === "readRecords") return `look ${effect.position}`;
+      if (effect.kind === "writeValue") return this.#put(effect.object, effect.bytes);
+      if (effect.kind === "readValue") return `look ${effect.object}`;
       if (effect.kind !== "append") return effect.kind;
       const { position, body } = effect;
       assert.deepEqual(body, this.#bodies.get(position) ?? body);
       this.#bodies.set(position, body.slice());
       return `append ${position}: ${sequencesOf(body)}`;
     });
+  }
+
+  body(position: number): Uint8Array {
+    return this.#bodies.get(position) ?? assert.fail(`${position} was never issued`);
   }
 
   /** How long until record 1 goes out again; it does not do so a moment earlier. */
@@ -100,6 +149,22 @@ class Bench {
     if (wake > from) assert.deepEqual(this.turn(wake - 1), []);
     assert.deepEqual(this.turn(wake), ["append 1: 1"]);
     return wake - from;
+  }
+
+  #put(object: string, bytes: Uint8Array): string {
+    assert.deepEqual(bytes, this.values.get(object) ?? bytes, "a name is written with other bytes");
+    this.values.set(object, bytes.slice());
+    return `put ${object}`;
+  }
+
+  /** Reports what became of a put. */
+  put(object: string, kind: "happened" | "refused" | "unknown"): void {
+    const result = kind === "happened" ? { kind } : { kind, message: "scripted" };
+    this.log.valueWritten(object, result, this.nowMs, this.#effects);
+  }
+
+  seen(object: string, result: ObjectRead): void {
+    this.log.valueRead(object, result, this.nowMs);
   }
 
   ended(position: number, outcome: AppendOutcome): void {
@@ -399,6 +464,203 @@ describe("a tail that stands still", () => {
     bench.turn(100_000);
     assert.equal(bench.log.wakeAtMs(), null);
     assert.equal(bench.end(), null);
+  });
+});
+
+describe("an entry larger than spillBytesMin", () => {
+  const spilling = { spillBytesMin: 40 } as const;
+  const object = "values/a-1/1-0";
+
+  test("is put into the snapshot store first; its record is issued, with a reference, when that has happened", () => {
+    const bench = new Bench(spilling);
+    assert.equal(bench.add(50), 1);
+    assert.equal(bench.add(), 1);
+    assert.deepEqual(bench.turn(), [`put ${object}`]);
+    assert.deepEqual(codec.decodeValue(bench.values.get(object) ?? assert.fail()), entryOf(1, 50));
+    bench.put(object, "happened");
+    assert.deepEqual(bench.turn(), ["append 1: 1,2"]);
+    assert.deepEqual(objectsOf(bench.body(1)), [object]);
+  });
+
+  test("that is as large as spillBytesMin stays in its record", () => {
+    const bench = new Bench(spilling);
+    bench.add(35);
+    assert.deepEqual(bench.turn(), ["append 1: 1"]);
+  });
+
+  test("holds back the records behind its own: positions are issued in order", () => {
+    const bench = new Bench(spilling);
+    bench.add(50);
+    bench.turn();
+    assert.equal(bench.add(), 2);
+    assert.deepEqual(bench.turn(), []);
+    bench.put(object, "happened");
+    assert.deepEqual(bench.turn(), ["append 1: 1", "append 2: 2"]);
+  });
+
+  test("of an open record is put at once; every value of a record has to be there", () => {
+    const bench = new Bench({ ...spilling, appendsInFlightMax: 1, recordBytesTarget: 200 });
+    bench.issued();
+    bench.add(50);
+    bench.add(60);
+    assert.deepEqual(bench.turn(), ["put values/a-1/2-0", "put values/a-1/2-1"]);
+    bench.ended(1, HAPPENED);
+    assert.deepEqual(bench.turn(), []);
+    bench.put("values/a-1/2-1", "happened");
+    assert.deepEqual(bench.turn(), []);
+    bench.put("values/a-1/2-0", "happened");
+    assert.deepEqual(bench.turn(), ["append 2: 2,3"]);
+  });
+
+  test("may be larger than a record, up to valueBytesMax; one byte more has no position and leaves nothing behind", () => {
+    const bench = new Bench(spilling);
+    const largest = 1_000 - 1 - 6;
+    assert.equal(bench.add(largest + 1), null);
+    assert.equal(bench.log.uncommittedBytes, 0);
+    assert.deepEqual(bench.turn(), []);
+    assert.equal(bench.add(largest), 1);
+    assert.deepEqual(bench.turn(), [`put ${object}`]);
+  });
+
+  test("whose reference does not fit into the open record goes with the next, under that one's name", () => {
+    const bench = new Bench({ ...spilling, recordBytesMax: 60, recordBytesTarget: 60 });
+    assert.equal(bench.add(25), 1);
+    assert.equal(bench.add(50), 2);
+    assert.deepEqual(bench.turn(), ["append 1: 1", "put values/a-1/2-0"]);
+  });
+
+  test("counts as uncommitted with all its bytes until its record is durable, and as bytes added for ever", () => {
+    const bench = new Bench(spilling);
+    bench.add(50);
+    bench.turn();
+    const value = 1 + 4 + 1 + 50;
+    const record = bench.log.uncommittedBytes - value;
+    assert.ok(record > HEAD_BYTES && record < 60, `${record}`);
+    bench.put(object, "happened");
+    bench.turn();
+    assert.equal(bench.log.uncommittedBytes, record + value);
+    bench.ended(1, HAPPENED);
+    assert.equal(bench.log.uncommittedBytes, 0);
+    assert.equal(bench.log.addedBytes, record + value);
+  });
+
+  test("a put without a sure answer is looked at: our bytes there, and it happened", () => {
+    const bench = new Bench(spilling);
+    bench.add(50);
+    bench.turn();
+    bench.put(object, "unknown");
+    assert.deepEqual(bench.turn(), [`look ${object}`]);
+    bench.seen(object, { kind: "found", bytes: bench.values.get(object)?.slice() ?? assert.fail() });
+    assert.deepEqual(bench.turn(), ["append 1: 1"]);
+  });
+
+  test("nothing there, or nobody can say: it is put again, after waits that double", () => {
+    const bench = new Bench({ ...spilling, spillPatienceMs: 1_000_000 });
+    bench.add(50);
+    bench.turn();
+    const waits: number[] = [];
+    for (const seen of [{ kind: "absent" }, { kind: "failed", message: "slow" }, { kind: "absent" }] as const) {
+      bench.put(object, "unknown");
+      bench.turn();
+      bench.seen(object, seen);
+      const from = bench.nowMs;
+      const wake = bench.log.wakeAtMs() ?? assert.fail();
+      assert.deepEqual(bench.turn(wake - 1), []);
+      assert.deepEqual(bench.turn(wake), [`put ${object}`]);
+      waits.push(wake - from);
+    }
+    assert.deepEqual(waits, [10, 20, 40]);
+  });
+
+  test("refused: put again; refused behind an unknown put: looked at, for that one may have landed", () => {
+    const bench = new Bench(spilling);
+    bench.add(50);
+    bench.turn();
+    bench.put(object, "refused");
+    assert.deepEqual(bench.turn(), []);
+    assert.deepEqual(bench.turn(10), [`put ${object}`]);
+    bench.put(object, "unknown");
+    bench.turn();
+    bench.seen(object, { kind: "absent" });
+    assert.deepEqual(bench.turn(30), [`put ${object}`]);
+    bench.put(object, "refused");
+    assert.deepEqual(bench.turn(), [`look ${object}`]);
+    bench.seen(object, { kind: "found", bytes: bench.values.get(object)?.slice() ?? assert.fail() });
+    assert.deepEqual(bench.turn(), ["append 1: 1"]);
+  });
+
+  test("other bytes under its name: somebody else writes as this log, which is lost", () => {
+    for (const change of [(bytes: Uint8Array) => bytes.fill(7), (bytes: Uint8Array) => Uint8Array.from([...bytes, 1])]) {
+      const bench = new Bench(spilling);
+      bench.add(50);
+      bench.turn();
+      bench.put(object, "unknown");
+      bench.effects();
+      bench.seen(object, { kind: "found", bytes: change(bench.values.get(object)?.slice() ?? assert.fail()) });
+      assert.equal(bench.end()?.kind, "lost");
+    }
+  });
+
+  test("that is not uploaded in time moves into its record where it fits; its put means nothing any more", () => {
+    const bench = new Bench(spilling);
+    bench.add();
+    bench.add(50);
+    bench.add();
+    bench.turn();
+    assert.equal(bench.log.wakeAtMs(), 200);
+    assert.deepEqual(bench.turn(199), []);
+    assert.deepEqual(bench.turn(200), ["append 1: 1,2,3"]);
+    assert.deepEqual(objectsOf(bench.body(1)), []);
+    const bytes = HEAD_BYTES + 3 * 5 + 50;
+    assert.equal(bench.body(1).length, bytes);
+    assert.equal(bench.log.uncommittedBytes, bytes);
+    assert.equal(bench.log.addedBytes, bytes);
+    bench.put(object, "unknown");
+    assert.deepEqual(bench.turn(), []);
+    bench.ended(1, HAPPENED);
+    assert.equal(bench.log.uncommittedBytes, 0);
+  });
+
+  test("of which one is uploaded and one is not: only the late one moves into the record", () => {
+    const bench = new Bench(spilling);
+    bench.add(50);
+    bench.add(45);
+    bench.turn();
+    bench.put(object, "happened");
+    assert.deepEqual(bench.turn(200), ["append 1: 1,2"]);
+    assert.deepEqual(objectsOf(bench.body(1)), [object]);
+  });
+
+  test("that fits into no record waits for its upload, and stands still for only so long", () => {
+    const bench = new Bench(spilling);
+    bench.add(500);
+    bench.turn();
+    assert.deepEqual(bench.turn(200), []);
+    assert.equal(bench.log.wakeAtMs(), 1_001);
+    bench.turn(1_001);
+    assert.equal(bench.end()?.kind, "standstill");
+  });
+
+  test("no more than a few puts are under way at once, however many there are", () => {
+    const bench = new Bench({ ...spilling, recordBytesMax: 2_000, recordBytesTarget: 2_000 });
+    for (let n = 0; n < 20; n++) bench.add(50);
+    assert.equal(bench.turn().length, 8);
+    bench.put("values/a-1/1-3", "happened");
+    assert.deepEqual(bench.turn(), ["put values/a-1/1-8"]);
+  });
+
+  test("names of values below a base are given up once, also of those that moved into their records", () => {
+    const bench = new Bench(spilling);
+    bench.add(50);
+    bench.add(50);
+    bench.turn();
+    bench.turn(200);
+    bench.add(50);
+    bench.turn();
+    assert.deepEqual(bench.log.takeValuesBelow(1), []);
+    assert.deepEqual(bench.log.takeValuesBelow(2), ["values/a-1/1-0", "values/a-1/1-1"]);
+    assert.deepEqual(bench.log.takeValuesBelow(3), ["values/a-1/2-0"]);
+    assert.deepEqual(bench.log.takeValuesBelow(3), []);
   });
 });
 

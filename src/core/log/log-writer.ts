@@ -2,13 +2,15 @@
  * The log writer: turns entries into records and gets each to its position, once.
  *
  *   open ──close──> queued ──issue──> inFlight ──happened──> durable prefix grows
+ *                      (with spilled values: issued when all of them are uploaded)
  *                                      │  ^  │
  *                          refused,    │  │  └─unknown──> looking ──own──> durable
  *                          for a time  v  │                  │ absent ──> inFlight (the same bytes again)
  *                                    waiting                 └ another's ──> lost
  *
  * What must hold:
- * - A position's body never changes once it is closed, whatever is tried how often.
+ * - A position's body never changes once it is issued, whatever is tried how often.
+ * - A record is issued only when every value that it refers to is confirmed to lie in the snapshot store (RULES.md 11).
  * - Position q is issued only when q - k is durable, k being `appendsInFlightMax`.
  * - `durable` is the end of the prefix in which every position has succeeded; it is all that gates may look at.
  * - Anything found at a position that is not ours ends the incarnation (RULES.md 3, 12).
@@ -17,10 +19,14 @@ import { MalformedBytes } from "../bytes/byte-reader.js";
 import { ByteWriter } from "../bytes/byte-writer.js";
 import { equalBytes } from "../bytes/compare.js";
 import type { Effect } from "../effect.js";
+import type { Checksum } from "../store/crc32.js";
+import type { ObjectRead, ObjectWritten } from "../store/store-io.js";
 import { assert, unreachable } from "../unreachable.js";
 import type { Entry } from "./entry.js";
 import { type AppendOutcome, FIRST_POSITION, type LogId, type ReadOutcome } from "./record.js";
 import type { DecodedRecord, RecordCodec } from "./record-codec.js";
+import { valueName } from "./spilled-value.js";
+import { type ValueUpload, ValueUploads } from "./value-uploads.js";
 
 export interface LogLimits {
   readonly appendsInFlightMax: number;
@@ -28,18 +34,29 @@ export interface LogLimits {
   readonly recordBytesTarget: number;
   /** What the journal takes at most: an entry that does not fit into an empty record is refused before it has a position. */
   readonly recordBytesMax: number;
+  /** An entry larger than this becomes a value in the snapshot store, and the record refers to it; Infinity: none does. */
+  readonly spillBytesMin: number;
+  /** What an entry may be at most when it spills; what does not, `recordBytesMax` bounds. */
+  readonly valueBytesMax: number;
+  /** A record whose values are not uploaded so long after it closed takes them in, if they fit: it no longer waits for them. */
+  readonly spillPatienceMs: number;
   readonly retryMinMs: number;
   readonly retryMaxMs: number;
   /** The durable tail stands still for this long, with records waiting: the incarnation gives up (RULES.md 12). */
   readonly standstillMaxMs: number;
 }
 
+const NO_VALUES: readonly ValueUpload[] = [];
+
 type RecordStatus = "queued" | "inFlight" | "waiting" | "looking";
 
 interface PendingRecord {
   readonly position: number;
   readonly nonce: Uint8Array;
-  readonly body: Uint8Array;
+  /** Changes only before it is issued: when it takes in what was to be referred to. */
+  body: Uint8Array;
+  /** What it refers to. */
+  values: readonly ValueUpload[];
   readonly closedAtMs: number;
   status: RecordStatus;
   failures: number;
@@ -58,12 +75,19 @@ export class LogWriter {
   readonly #codec: RecordCodec;
   readonly #limits: LogLimits;
   readonly #nextNonce: () => Uint8Array;
+  readonly #checksum: Checksum;
+  readonly #uploads: ValueUploads;
   readonly #open = new ByteWriter(64 << 10);
   #openNonce: Uint8Array | null = null;
   #openEntries = 0;
   /** Closed records that are not in the durable prefix yet, by position; the first stands at `durable + 1`. */
   readonly #pending: PendingRecord[] = [];
   #pendingBytes = 0;
+  /** Values of the open record, and the bytes of all that are not durable. */
+  #openValues: ValueUpload[] = [];
+  #valueBytes = 0;
+  /** How many names of values each position has used, in order, for those that are not deleted yet. */
+  readonly #spilled: { readonly position: number; count: number }[] = [];
   #nextPosition = FIRST_POSITION;
   #durable = FIRST_POSITION - 1;
   #issued = FIRST_POSITION - 1;
@@ -72,11 +96,13 @@ export class LogWriter {
   #end: LogEnd | null = null;
   #addedBytes = 0;
 
-  constructor(log: LogId, codec: RecordCodec, limits: LogLimits, nextNonce: () => Uint8Array) {
+  constructor(log: LogId, codec: RecordCodec, limits: LogLimits, nextNonce: () => Uint8Array, checksum: Checksum) {
     this.log = log;
     this.#codec = codec;
     this.#limits = limits;
     this.#nextNonce = nextNonce;
+    this.#checksum = checksum;
+    this.#uploads = new ValueUploads(limits);
   }
 
   /** Every position up to here has succeeded. */
@@ -95,10 +121,10 @@ export class LogWriter {
 
   /** Bytes that are not durable yet. */
   get uncommittedBytes(): number {
-    return this.#pendingBytes + this.#open.length;
+    return this.#pendingBytes + this.#open.length + this.#valueBytes;
   }
 
-  /** Bytes of all records closed so far. */
+  /** Bytes of all records closed so far, with the values that they refer to. */
   get addedBytes(): number {
     return this.#addedBytes;
   }
@@ -123,6 +149,7 @@ export class LogWriter {
     if (this.#openEntries === 0) this.#begin();
     const before = this.#open.length;
     this.#codec.encodeEntry(entry, this.#open);
+    if (this.#open.length - before > this.#limits.spillBytesMin) return this.#spill(entry, before, nowMs);
     if (this.#open.length > this.#limits.recordBytesMax) {
       this.#open.truncate(before);
       if (this.#openEntries === 0) {
@@ -149,9 +176,12 @@ export class LogWriter {
     if (this.#end !== null) return;
     if (this.#openEntries > 0 && this.#nextPosition <= this.#durable + this.#limits.appendsInFlightMax) this.#close(nowMs);
     while (this.#issued < this.#nextPosition - 1 && this.#issued < this.#durable + this.#limits.appendsInFlightMax) {
+      const record = this.#at(this.#issued + 1);
+      if (!this.#isIssuable(record, nowMs)) break;
       this.#issued++;
-      this.#issue(this.#at(this.#issued), effects);
+      this.#issue(record, effects);
     }
+    this.#uploads.start(nowMs, effects);
     if (this.#troubled > 0) this.#retry(nowMs, effects);
     const first = this.#pending[0];
     if (first !== undefined && nowMs - Math.max(this.#lastProgressMs, first.closedAtMs) > this.#limits.standstillMaxMs) {
@@ -195,6 +225,25 @@ export class LogWriter {
     this.#compare(record, found, nowMs);
   }
 
+  valueWritten(object: string, result: ObjectWritten, nowMs: number, effects: Effect[]): void {
+    if (this.#end === null) this.#uploads.written(object, result, nowMs, effects);
+  }
+
+  valueRead(object: string, result: ObjectRead, nowMs: number): void {
+    if (this.#end !== null || this.#uploads.read(object, result, nowMs)) return;
+    this.#end = { kind: "lost", message: `${object} was written by somebody else` };
+  }
+
+  /** Names of values that records below `base` may refer to: they may be deleted, and are not given again. */
+  takeValuesBelow(base: number): string[] {
+    const names: string[] = [];
+    while ((this.#spilled[0]?.position ?? Infinity) < base) {
+      const { position, count } = this.#spilled.shift() as { position: number; count: number };
+      for (let n = 0; n < count; n++) names.push(valueName(this.log, position, n));
+    }
+    return names;
+  }
+
   /** When `flush` has to be called although nothing happens; null: never. */
   wakeAtMs(): number | null {
     const first = this.#pending[0];
@@ -202,7 +251,98 @@ export class LogWriter {
     let wake = Math.max(this.#lastProgressMs, first.closedAtMs) + this.#limits.standstillMaxMs + 1;
     if (this.#troubled > 0)
       for (const record of this.#pending) if (record.status === "waiting") wake = Math.min(wake, record.retryAtMs);
-    return wake;
+    return this.#valueBytes === 0 ? wake : Math.min(wake, this.#uploads.wakeAtMs, this.#impatientAtMs());
+  }
+
+  /** Puts a reference in the place of an entry that was written from `before` on. */
+  #spill(entry: Entry, before: number, nowMs: number): number | null {
+    const bytes = this.#codec.encodeValue(this.#open.view(before));
+    this.#open.truncate(before);
+    if (bytes.length > this.#limits.valueBytesMax) {
+      if (this.#openEntries === 0) this.#open.clear();
+      return null;
+    }
+    const checksum = this.#checksum(bytes);
+    if (!this.#refer(entry, bytes, checksum)) {
+      this.#close(nowMs);
+      this.#begin();
+      const fits = this.#refer(entry, bytes, checksum);
+      assert(fits, "a reference does not fit into a record");
+    }
+    this.#openEntries++;
+    const position = this.#nextPosition;
+    if (this.#open.length >= this.#limits.recordBytesTarget) this.#close(nowMs);
+    return position;
+  }
+
+  #refer(entry: Entry, bytes: Uint8Array, checksum: number): boolean {
+    const n = this.#openValues.length;
+    const object = valueName(this.log, this.#nextPosition, n);
+    const referenceAt = this.#open.length;
+    this.#codec.encodeReference(entry, { object, length: bytes.length, checksum }, this.#open);
+    const referenceLength = this.#open.length - referenceAt;
+    if (this.#open.length > this.#limits.recordBytesMax) {
+      this.#open.truncate(referenceAt);
+      return false;
+    }
+    const upload: ValueUpload = {
+      object,
+      bytes,
+      referenceAt,
+      referenceLength,
+      status: "queued",
+      failures: 0,
+      retryAtMs: 0,
+      mayStand: false,
+    };
+    if (n === 0) this.#spilled.push({ position: this.#nextPosition, count: 1 });
+    else (this.#spilled.at(-1) as { count: number }).count++;
+    this.#openValues.push(upload);
+    this.#uploads.add(upload);
+    this.#valueBytes += bytes.length;
+    return true;
+  }
+
+  #isIssuable(record: PendingRecord, nowMs: number): boolean {
+    if (record.values.every(({ status }) => status === "confirmed")) return true;
+    return nowMs >= record.closedAtMs + this.#limits.spillPatienceMs && this.#takeIn(record);
+  }
+
+  /** When the next record to be issued stops waiting for its values. */
+  #impatientAtMs(): number {
+    const next = this.#issued < this.#nextPosition - 1 ? this.#at(this.#issued + 1) : null;
+    if (next === null || !this.#canTakeIn(next)) return Infinity;
+    return next.closedAtMs + this.#limits.spillPatienceMs;
+  }
+
+  #canTakeIn(record: PendingRecord): boolean {
+    let bytes = record.body.length;
+    for (const { status, bytes: value, referenceLength } of record.values)
+      if (status !== "confirmed") bytes += this.#codec.framedIn(value).length - referenceLength;
+    return bytes <= this.#limits.recordBytesMax;
+  }
+
+  /** Puts the entries that are not uploaded into the record itself, so that an outage of the snapshot store stalls only what is too large for that. */
+  #takeIn(record: PendingRecord): boolean {
+    if (!this.#canTakeIn(record)) return false;
+    const late = record.values.filter(({ status }) => status !== "confirmed");
+    const parts: Uint8Array[] = [];
+    let from = 0;
+    for (const { bytes, referenceAt, referenceLength } of late) {
+      parts.push(record.body.subarray(from, referenceAt), this.#codec.framedIn(bytes));
+      from = referenceAt + referenceLength;
+    }
+    parts.push(record.body.subarray(from));
+    const body = joined(parts);
+    const grown = body.length - record.body.length;
+    const taken = late.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    this.#uploads.giveUp(late);
+    this.#pendingBytes += grown;
+    this.#addedBytes += grown - taken;
+    this.#valueBytes -= taken;
+    record.body = body;
+    record.values = record.values.filter(({ status }) => status === "confirmed");
+    return true;
   }
 
   #begin(): void {
@@ -215,10 +355,13 @@ export class LogWriter {
     const nonce = this.#openNonce;
     assert(nonce !== null, "a record closes that was never begun");
     const body = this.#open.take();
+    const values = this.#openValues.length === 0 ? NO_VALUES : this.#openValues;
+    if (values !== NO_VALUES) this.#openValues = [];
     this.#pending.push({
       position: this.#nextPosition,
       nonce,
       body,
+      values,
       closedAtMs: nowMs,
       status: "queued",
       failures: 0,
@@ -226,7 +369,7 @@ export class LogWriter {
       isDone: false,
     });
     this.#pendingBytes += body.length;
-    this.#addedBytes += body.length;
+    this.#addedBytes += body.length + bytesOf(values);
     this.#nextPosition++;
     this.#openEntries = 0;
     this.#openNonce = null;
@@ -259,7 +402,9 @@ export class LogWriter {
     record.isDone = true;
     let done = 0;
     while (this.#pending[done]?.isDone === true) {
-      this.#pendingBytes -= (this.#pending[done] as PendingRecord).body.length;
+      const { body, values } = this.#pending[done] as PendingRecord;
+      this.#pendingBytes -= body.length;
+      this.#valueBytes -= bytesOf(values);
       done++;
     }
     if (done === 0) return;
@@ -303,4 +448,20 @@ export class LogWriter {
     if (status === "waiting") this.#troubled++;
     record.status = status;
   }
+}
+
+function bytesOf(values: readonly ValueUpload[]): number {
+  let bytes = 0;
+  for (const value of values) bytes += value.bytes.length;
+  return bytes;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }

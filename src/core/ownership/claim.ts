@@ -47,7 +47,9 @@ export interface Claimed {
 }
 
 /** The newest record format that this program reads and writes. */
-export const RECORD_FORMAT_KNOWN = 1;
+export const RECORD_FORMAT_KNOWN = 2;
+/** From here on a record may refer to values in the snapshot store. */
+export const RECORD_FORMAT_WITH_VALUES = 2;
 
 export function claim(settings: ClaimSettings, tools: ClaimTools, then: (claimed: Claimed) => void): void {
   new Claim(settings, tools, then).begin();

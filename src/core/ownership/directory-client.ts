@@ -8,6 +8,7 @@
 import type { Effect } from "../effect.js";
 import type { DocumentFound, DocumentsFound, SwapEnded } from "../input.js";
 import type { AppendOutcome, LogId, ReadOutcome } from "../log/record.js";
+import type { ObjectRead } from "../store/store-io.js";
 import { MomentHeap } from "../time/moment-heap.js";
 
 export interface FoundDocument {
@@ -39,6 +40,7 @@ export class DirectoryClient {
     string,
     { readonly countMax: number; readonly bytesMax: number; readonly then: (bodies: readonly Uint8Array[]) => void }
   >();
+  readonly #valueReads = new Map<string, { readonly length: number; readonly then: (bytes: Uint8Array | null) => void }>();
   readonly #appends = new Map<string, (outcome: AppendOutcome) => void>();
   readonly #later = new MomentHeap<() => void>();
   #tickMs = 0;
@@ -87,6 +89,12 @@ export class DirectoryClient {
   ): void {
     this.#recordReads.set(recordKey(log, position), { countMax, bytesMax, then });
     this.#effects.push({ kind: "readRecords", log, position, countMax, bytesMax });
+  }
+
+  /** A spilled value, whole; null where no such object is. One byte more is asked for than it should have: a longer one shows. */
+  readValue(object: string, length: number, then: (bytes: Uint8Array | null) => void): void {
+    this.#valueReads.set(object, { length: length + 1, then });
+    this.#effects.push({ kind: "readValue", object, length: length + 1 });
   }
 
   append(log: LogId, position: number, body: Uint8Array, then: (outcome: AppendOutcome) => void): void {
@@ -167,6 +175,20 @@ export class DirectoryClient {
     this.#recordReads.delete(key);
     this.#failures = 0;
     read.then(outcome.bodies);
+    return true;
+  }
+
+  /** False where nobody here has asked. */
+  valueRead(object: string, result: ObjectRead): boolean {
+    const read = this.#valueReads.get(object);
+    if (read === undefined) return false;
+    if (result.kind === "failed") {
+      this.#again(() => this.#effects.push({ kind: "readValue", object, length: read.length }));
+      return true;
+    }
+    this.#valueReads.delete(object);
+    this.#failures = 0;
+    read.then(result.kind === "found" ? result.bytes : null);
     return true;
   }
 

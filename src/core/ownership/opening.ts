@@ -1,14 +1,14 @@
 /** From nothing to open shards: claims them, opens their stores, replays what the segments do not hold, and resumes them. */
 import type { CoreSettings, CoreTools } from "../core-settings.js";
 import type { EntityType } from "../entity/entity-type.js";
-import { LogWriter } from "../log/log-writer.js";
+import { type LogLimits, LogWriter } from "../log/log-writer.js";
 import { Shard } from "../shard/shard.js";
 import type { ShardHost } from "../shard/shard-host.js";
 import { ShardState } from "../shard/shard-state.js";
 import type { CacheBudget } from "../store/cache-budget.js";
 import { mergeCells } from "../store/key-spaces/cell.js";
 import { ShardStore } from "../store/shard-store.js";
-import { type Claimed, claim } from "./claim.js";
+import { type Claimed, claim, RECORD_FORMAT_WITH_VALUES } from "./claim.js";
 import type { DirectoryClient } from "./directory-client.js";
 import type { IncarnationIds } from "./incarnation-ids.js";
 import { type ReplaySize, replay } from "./replay.js";
@@ -63,7 +63,8 @@ export function openShards(
 function makeShards(parts: OpeningParts, claimed: Claimed): Opened {
   const { settings, tools, ids } = parts;
   const { clusterId } = claimed.cluster;
-  const log = new LogWriter(settings.incarnation, tools.recordCodec(clusterId), settings.log, () => ids.nextNonce());
+  const codec = tools.recordCodec(clusterId);
+  const log = new LogWriter(settings.incarnation, codec, logLimits(settings, claimed), () => ids.nextNonce(), tools.checksum);
   const host = parts.hostOn(log);
   const typeOf = (name: string): EntityType | null => host.typeOf(name)?.type ?? null;
   const shards = claimed.shards.map(({ descriptor: { shard, epoch, segments } }) => {
@@ -83,6 +84,11 @@ function makeShards(parts: OpeningParts, claimed: Claimed): Opened {
   return { claimed, log, shards };
 }
 
+/** Records that refer to values are of a format that every node of the cluster has to know first (RULES.md 15d). */
+function logLimits({ log }: CoreSettings, { cluster }: Claimed): LogLimits {
+  return cluster.recordFormatFloor >= RECORD_FORMAT_WITH_VALUES ? log : { ...log, spillBytesMin: Infinity };
+}
+
 function replayAll(parts: OpeningParts, opened: Opened, resumed: (opened: Opened, replayed: ReplaySize) => void): void {
   const { claimed, shards } = opened;
   const targets = shards.map((shard, index) => ({
@@ -91,7 +97,8 @@ function replayAll(parts: OpeningParts, opened: Opened, resumed: (opened: Opened
     replay: (entry: Parameters<Shard["replay"]>[0]) => shard.replay(entry),
     refuse: (message: string) => shard.refuse(message),
   }));
-  replay(parts.tools.recordCodec(claimed.cluster.clusterId), parts.client, targets, (size) => {
+  const { tools, client } = parts;
+  replay(tools.recordCodec(claimed.cluster.clusterId), client, tools.checksum, targets, (size) => {
     all(
       shards,
       (shard, done) => shard.resume(done),

@@ -7,8 +7,11 @@ import { MalformedBytes } from "../bytes/byte-reader.js";
 import type { Entry } from "../log/entry.js";
 import type { LogId } from "../log/record.js";
 import type { DecodedRecord, RecordCodec } from "../log/record-codec.js";
+import type { SpilledEntry } from "../log/spilled-value.js";
+import type { Checksum } from "../store/crc32.js";
 import type { DirectoryClient } from "./directory-client.js";
 import type { ClosedRange } from "./documents.js";
+import { type ValueFound, ValueReads } from "./value-reads.js";
 
 const READ_COUNT = 1_024;
 const READ_BYTES = 16 << 20;
@@ -19,6 +22,12 @@ export interface ReplayTarget {
   replay(entry: Entry): void;
   /** A position that must be there is not, or holds what no record may. */
   refuse(message: string): void;
+}
+
+interface Read {
+  readonly position: number;
+  readonly body: Uint8Array;
+  readonly ahead: DecodedRecord | string | null;
 }
 
 interface Progress {
@@ -34,6 +43,7 @@ export interface ReplaySize {
 export function replay(
   codec: RecordCodec,
   client: DirectoryClient,
+  checksum: Checksum,
   targets: readonly ReplayTarget[],
   then: (size: ReplaySize) => void,
 ): void {
@@ -66,31 +76,75 @@ export function replay(
         lose(from, together, `records_missing: log ${log} has no record at position ${from}, which a closed range names`);
         return readOn(log, from + 1, together);
       }
-      let at = from;
-      for (const body of bodies) take(body, log, at++, together);
-      readOn(log, at, together);
+      const batch = bodies.map((body, index) => ({
+        position: from + index,
+        body,
+        // Decoded ahead only where it may say what has to be read: the rest is garbage as soon as it is applied.
+        ahead: codec.mayRefer(body) ? decoded(codec, body) : null,
+      }));
+      records += bodies.length;
+      for (const body of bodies) bytes += body.length;
+      takeAll(log, batch, together, () => readOn(log, from + bodies.length, together));
     });
   }
 
-  function take(body: Uint8Array, log: LogId, position: number, together: readonly Progress[]): void {
-    records++;
-    bytes += body.length;
-    const record = decoded(codec, body);
-    if (typeof record === "string") {
-      lose(position, together, `records_missing: log ${log} has no sound record at position ${position}: ${record}`);
-    } else if (record.kind === "entries") apply(record.entries, position, together);
-    else
-      lose(position, together, `records_missing: log ${log} has a ${record.kind} at position ${position}, inside a closed range`);
+  /** Takes a batch of records in order; stops where a value is still to come, and goes on when it has. */
+  function takeAll(log: LogId, batch: readonly Read[], together: readonly Progress[], then: () => void): void {
+    const needed = new Set(batch.flatMap((read) => spilledIn(read).filter((entry) => isNeeded(entry, read.position, together))));
+    const reads = new ValueReads(
+      client,
+      [...needed].map(({ value }) => value),
+    );
+    let at = 0;
+    let entryAt = 0;
+    goOn();
+
+    function goOn(): void {
+      for (; at < batch.length; at++, entryAt = 0) {
+        const { position, body, ahead } = batch[at] as Read;
+        const record = ahead ?? decoded(codec, body);
+        if (typeof record === "string") {
+          lose(position, together, `records_missing: log ${log} has no sound record at position ${position}: ${record}`);
+          continue;
+        }
+        if (record.kind !== "entries") {
+          const what = `log ${log} has a ${record.kind} at position ${position}, inside a closed range`;
+          lose(position, together, `records_missing: ${what}`);
+          continue;
+        }
+        for (; entryAt < record.entries.length; entryAt++) {
+          const entry = record.entries[entryAt] as Entry | SpilledEntry;
+          if (!("value" in entry)) {
+            apply(entry, position, together);
+            continue;
+          }
+          if (!needed.has(entry)) continue;
+          const found = reads.take(goOn);
+          if (found === null) return;
+          takeValue(entry, found, log, position, together);
+        }
+      }
+      then();
+    }
   }
 
-  function apply(entries: readonly Entry[], position: number, together: readonly Progress[]): void {
-    for (const one of together) {
-      const range = currentRange(one);
-      if (range === undefined || position < range.from || position >= range.to) continue;
-      for (const entry of entries) {
-        if (entry.shard === one.target.shard && entry.epoch === range.epoch) one.target.replay(entry);
-      }
-    }
+  /** A shard whose entry's value is not there, or not what was written, has lost data: it alone. */
+  function takeValue(
+    spilled: SpilledEntry,
+    found: ValueFound,
+    log: LogId,
+    position: number,
+    together: readonly Progress[],
+  ): void {
+    bytes += found.bytes?.length ?? 0;
+    const entry = entryIn(codec, checksum, spilled, found);
+    if (typeof entry !== "string") return apply(entry, position, together);
+    const owners = together.filter((one) => isOf(one, spilled, position));
+    lose(position, owners, `value_missing: position ${position} of log ${log} needs ${spilled.value.object}: ${entry}`);
+  }
+
+  function apply(entry: Entry, position: number, together: readonly Progress[]): void {
+    for (const one of together) if (isOf(one, entry, position)) one.target.replay(entry);
   }
 
   function lose(position: number, together: readonly Progress[], message: string): void {
@@ -103,10 +157,46 @@ export function replay(
   }
 }
 
+function spilledIn({ ahead }: Read): SpilledEntry[] {
+  if (ahead === null || typeof ahead === "string" || ahead.kind !== "entries") return [];
+  return ahead.entries.filter((entry): entry is SpilledEntry => "value" in entry);
+}
+
+/** Whether the entry is one that this shard replays now. */
+function isOf(one: Progress, { shard, epoch }: Entry | SpilledEntry, position: number): boolean {
+  const range = currentRange(one);
+  if (range === undefined || position < range.from || position >= range.to) return false;
+  return shard === one.target.shard && epoch === range.epoch;
+}
+
+function isNeeded(entry: SpilledEntry, position: number, together: readonly Progress[]): boolean {
+  return together.some((one) => isOf(one, entry, position));
+}
+
+/** The entry that a value holds, or what is wrong with it. */
+function entryIn(
+  codec: RecordCodec,
+  checksum: Checksum,
+  { value, ...head }: SpilledEntry,
+  { bytes }: ValueFound,
+): Entry | string {
+  if (bytes === null) return "no such object is there";
+  if (bytes.length !== value.length) return `it has ${bytes.length} bytes, ${value.length} were written`;
+  if (checksum(bytes) !== value.checksum) return "its checksum does not hold";
+  const entry = sound(() => codec.decodeValue(bytes));
+  if (typeof entry === "string") return entry;
+  const isSame = entry.shard === head.shard && entry.epoch === head.epoch && entry.sequence === head.sequence;
+  return isSame ? entry : "it holds another entry";
+}
+
 /** The record, or what is wrong with its bytes. */
 function decoded(codec: RecordCodec, body: Uint8Array): DecodedRecord | string {
+  return sound(() => codec.decode(body));
+}
+
+function sound<Result>(decode: () => Result): Result | string {
   try {
-    return codec.decode(body);
+    return decode();
   } catch (error) {
     if (error instanceof MalformedBytes) return error.message;
     throw error;

@@ -31,6 +31,7 @@ import type {
   PurgedBody,
   Timer,
 } from "../../core/log/entry.js";
+import type { SpilledEntry, ValueReference } from "../../core/log/spilled-value.js";
 import { readDeadLetter, writeDeadLetter } from "../../core/store/key-spaces/dead-letter.js";
 import { readResult, writeResult } from "../../core/store/key-spaces/result.js";
 import { readTimer, writeTimer } from "../../core/store/key-spaces/timer.js";
@@ -47,8 +48,38 @@ export function encodeEntry(entry: Entry, writer: ByteWriter): void {
   encodeBody(entry.body, writer);
 }
 
-export function decodeEntry(reader: ByteReader): Entry {
+/** The kind of what stands in the place of an entry that lies in the snapshot store. */
+const SPILLED: number = KINDS.length;
+
+export function encodeReference({ shard, epoch, sequence, atMs }: Entry, value: ValueReference, writer: ByteWriter): void {
+  writer.u8(SPILLED);
+  writer.varint(shard);
+  writer.varint(epoch);
+  writer.varint(sequence);
+  writer.varint(atMs);
+  writer.text(value.object);
+  writer.varint(value.length);
+  writer.u32(value.checksum);
+}
+
+/** An entry, or, where the record's version has such, the reference to one. */
+export function decodeEntryOrReference(reader: ByteReader, isSpilling: boolean): Entry | SpilledEntry {
   const number = reader.u8();
+  if (number !== SPILLED || !isSpilling) return decodeEntryOf(number, reader);
+  return {
+    shard: reader.varint(),
+    epoch: reader.varint(),
+    sequence: reader.varint(),
+    atMs: reader.varint(),
+    value: { object: reader.text(), length: reader.varint(), checksum: reader.u32() },
+  };
+}
+
+export function decodeEntry(reader: ByteReader): Entry {
+  return decodeEntryOf(reader.u8(), reader);
+}
+
+function decodeEntryOf(number: number, reader: ByteReader): Entry {
   const kind = KINDS[number];
   if (kind === undefined) throw new MalformedBytes(`an entry of unknown kind ${number}`);
   return {
@@ -128,7 +159,7 @@ function decodeBody(kind: EntryBody["kind"], reader: ByteReader): EntryBody {
 const STATE_UNCHANGED = 0;
 const STATE_DELETED = 1;
 const STATE_INLINE = 2;
-// 3 is kept for a value that lies in the snapshot store and is named here.
+// 3 was kept for a state that lies in the snapshot store: whole entries do instead.
 
 function encodeEffects(body: EffectsBody, writer: ByteWriter): void {
   encodeAddress(writer, body.entity);

@@ -13,7 +13,7 @@ import type { TraceContext } from "../../ports/invoker.js";
 import type { JournalPort } from "../../ports/journal.js";
 import type { SnapshotPort } from "../../ports/snapshots.js";
 import { Invocations, type InvokerOf } from "./invocations.js";
-import { type CompactorPort, performStoreEffect } from "./object-io.js";
+import { type CompactorPort, performStoreEffect, writeValue } from "./object-io.js";
 
 export interface DriverPorts {
   readonly journal: JournalPort;
@@ -137,6 +137,21 @@ export class Incarnation {
       }
       case "trimLog":
         return this.#report(journal.trim(effect.log, effect.base), () => null);
+      case "writeValue": {
+        const { object, bytes } = effect;
+        return this.#report(writeValue(object, bytes, snapshots), (result) => {
+          this.#look("writeValue", result);
+          return { kind: "valueWritten", object, result };
+        });
+      }
+      case "readValue": {
+        const { object, length } = effect;
+        return this.#report(snapshots.read(object, 0, length), (result) => ({ kind: "valueRead", object, result }));
+      }
+      case "deleteValue": {
+        const { object } = effect;
+        return this.#report(snapshots.delete(object), () => ({ kind: "valueDeleted", object }));
+      }
       case "readDocument": {
         const { key } = effect;
         return this.#report(directory.read(key), (outcome) => ({ kind: "documentRead", key, outcome }));

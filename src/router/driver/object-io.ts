@@ -1,5 +1,5 @@
 /** Performs what the shard stores ask of the snapshot store: one IO for each effect, one report of what came of it. */
-import type { CompactionJob, StoreEffect, StoreInput } from "../../core/store/store-io.js";
+import type { CompactionJob, ObjectWritten, StoreEffect, StoreInput } from "../../core/store/store-io.js";
 import { unreachable } from "../../core/unreachable.js";
 import type { SnapshotPort } from "../../ports/snapshots.js";
 
@@ -35,6 +35,13 @@ export async function performStoreEffect(
     default:
       return unreachable(effect);
   }
+}
+
+/** Writes a spilled value, which is in memory anyway. */
+export async function writeValue(object: string, bytes: Uint8Array, snapshots: SnapshotPort): Promise<ObjectWritten> {
+  const writer = snapshots.create(object);
+  await writer.write(bytes);
+  return writer.finish();
 }
 
 /** Lets the event loop take its other work, whatever the store behind the port does. */

@@ -427,6 +427,11 @@ export const STORAGE_PROBLEMS = {
     "Positions that the stored state still needs are not in the journal.",
     "The message names log and position. Restore the directory from a backup.",
   ),
+  value_missing: start(
+    "A large value is missing or damaged",
+    "A record that the stored state still needs refers to an object in the snapshot store that is not there, or is not what was written. It is never skipped.",
+    "The message names log, position and object. Restore the object from a backup or from the bucket's earlier versions.",
+  ),
   cluster_mismatch: start(
     "The data belongs to another cluster",
     "'cluster' or 'shards' in the settings differ from what was stored when the data was first written.",
