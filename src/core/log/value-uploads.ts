@@ -13,10 +13,14 @@ import { equalBytes } from "../bytes/compare.js";
 import type { Effect } from "../effect.js";
 import type { ObjectRead, ObjectWritten } from "../store/store-io.js";
 import { unreachable } from "../unreachable.js";
-import type { LogLimits } from "./log-writer.js";
 
 /** Uploads and looks under way at once. More would only hold more sockets: a record waits for all of its own. */
 const UNDER_WAY_MAX = 8;
+
+interface RetryLimits {
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
+}
 
 type UploadStatus = "queued" | "uploading" | "looking" | "waiting" | "confirmed";
 
@@ -34,12 +38,12 @@ export interface ValueUpload {
 }
 
 export class ValueUploads {
-  readonly #limits: LogLimits;
+  readonly #limits: RetryLimits;
   /** Not confirmed, in the order of their records. */
   #open: ValueUpload[] = [];
   #underWay = 0;
 
-  constructor(limits: LogLimits) {
+  constructor(limits: RetryLimits) {
     this.#limits = limits;
   }
 
