@@ -26,9 +26,11 @@ export class PartBuffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** What S3 calls ChecksumCRC32. */
+  /** What S3 calls ChecksumCRC32: big-endian, in base64. */
   get checksum(): string {
-    return checksumText(this.#crc);
+    const four = Buffer.alloc(4);
+    four.writeUInt32BE(this.#crc);
+    return four.toString("base64");
   }
 
   /** Takes as much of the chunk as there is room for, and says how much. */
@@ -47,11 +49,4 @@ export class PartBuffer {
     grown.set(this.bytes);
     this.#bytes = grown;
   }
-}
-
-/** Big-endian and in base64. */
-export function checksumText(crc: number): string {
-  const four = Buffer.alloc(4);
-  four.writeUInt32BE(crc >>> 0);
-  return four.toString("base64");
 }

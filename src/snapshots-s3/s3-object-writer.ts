@@ -6,7 +6,6 @@
  *         └──────finish──────> put
  */
 
-import { crc32 } from "node:zlib";
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -16,7 +15,7 @@ import {
 } from "@aws-sdk/client-s3";
 import type { ObjectWriter, WriteOutcome } from "../ports/snapshots.js";
 import { Gate } from "./gate.js";
-import { checksumText, PartBuffer } from "./part-buffer.js";
+import { PartBuffer } from "./part-buffer.js";
 import type { Requested, S3Requests } from "./s3-requests.js";
 
 /** S3 takes 5 MB to 5 GB; an object has 10,000 parts at most, so that it may have 78 GB. */
@@ -46,7 +45,7 @@ export class S3ObjectWriter implements ObjectWriter {
   /** Writes stand in line, whoever awaits them. */
   #last: Promise<void> = Promise.resolve();
   #buffer = new PartBuffer(PART_BYTES);
-  #crc = 0;
+  #bytes = 0;
   #uploadId: string | null = null;
   #problem: WriteOutcome | null = null;
   #hasEnded = false;
@@ -82,7 +81,7 @@ export class S3ObjectWriter implements ObjectWriter {
 
   /** Never rejects: trouble shows at `finish`. */
   async #take(chunk: Uint8Array): Promise<void> {
-    this.#crc = crc32(chunk, this.#crc);
+    this.#bytes += chunk.length;
     for (let at = 0; at < chunk.length && this.#problem === null; ) {
       // Sent when more comes: what fits into one part goes in one put.
       if (this.#buffer.isFull) {
@@ -104,12 +103,7 @@ export class S3ObjectWriter implements ObjectWriter {
 
   async #begin(): Promise<string | null> {
     const { requests, bucket, key } = this.#target;
-    const command = new CreateMultipartUploadCommand({
-      Bucket: bucket,
-      Key: key,
-      ChecksumAlgorithm: "CRC32",
-      ChecksumType: "FULL_OBJECT",
-    });
+    const command = new CreateMultipartUploadCommand({ Bucket: bucket, Key: key, ChecksumAlgorithm: "CRC32" });
     // One that was begun and whose answer was lost stays empty, and costs nothing.
     const plan = { meter: "s3_put", action: "s3:PutObject", isRepeatable: true } as const;
     const begun = await requests.request(plan, (client) => client.send(command));
@@ -161,9 +155,9 @@ export class S3ObjectWriter implements ObjectWriter {
       Bucket: bucket,
       Key: key,
       UploadId,
+      // With the checksum of each part and the size of the whole, which S3 compares with what it has.
       MultipartUpload: { Parts: sent.filter((part) => part !== null) },
-      ChecksumCRC32: checksumText(this.#crc),
-      ChecksumType: "FULL_OBJECT",
+      MpuObjectSize: this.#bytes,
       IfNoneMatch: "*",
     });
     const plan = { meter: "s3_put", action: "s3:PutObject", isRepeatable: false } as const;

@@ -2,7 +2,7 @@
  * The snapshot port on S3, or what speaks its protocol: one object under its own key (object-key.ts), written once by
  * `If-None-Match: *`. A 412 is the answer that the name is taken, a 409 is asked again.
  *
- * Integrity: S3 checks the CRC-32 of everything that is uploaded, parts and whole. Ranged reads have no checksum of S3's
+ * Integrity: S3 checks the CRC-32 of everything that is uploaded, and that all parts are there. Ranged reads have no checksum of S3's
  * own: their readers check what they read (blocks and tails of segments, spilled values), end to end.
  *
  * What an upload left unfinished by a crash has sent costs until the bucket's lifecycle removes it (bucket.ts); no reader

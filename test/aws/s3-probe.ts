@@ -196,6 +196,7 @@ function checkMultipart(check: Check): void {
     const part = await s3.part(upload, 1, text("these"));
     const never = { ...part, ETag: `"${"0".repeat(32)}"` };
     await fails(s3.complete(upload, [never]), 400, "InvalidPart");
+    await fails(s3.complete(upload, [{ ...part, ChecksumCRC32: crc32Of(text("other")) }]), 400, "InvalidPart");
     await fails(s3.get("parts-wrong"), 404, "NoSuchKey");
   });
 }

@@ -74,13 +74,14 @@ function answerUpload(store: S3Store, bucket: S3Bucket, request: S3Request): S3A
         throw new S3Error(400, "InvalidArgument", "the number of the part");
       const checksums = verifiedChecksums(body, headers);
       const etag = etagOf(body);
-      upload.partByNumber.set(number, { body, etag });
+      upload.partByNumber.set(number, { body, etag, checksums });
       return emptyAnswer(200, { etag, ...checksums });
     }
     case "POST": {
       const parts = elements(body.toString(), "Part").map((part) => ({
         number: Number(element(part, "PartNumber")),
         etag: element(part, "ETag") ?? "",
+        crc32: element(part, "ChecksumCRC32"),
       }));
       const object = store.completeUpload(bucket, id, upload, parts, headers);
       return xmlAnswer(

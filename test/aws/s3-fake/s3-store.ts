@@ -14,6 +14,15 @@ export interface S3Object {
 export interface S3Part {
   readonly body: Uint8Array;
   readonly etag: string;
+  readonly checksums: Readonly<Record<string, string>>;
+}
+
+/** What a completion says of a part. */
+export interface NamedPart {
+  readonly number: number;
+  readonly etag: string;
+  /** Null where it names none. */
+  readonly crc32: string | null;
 }
 
 export interface S3Upload {
@@ -69,13 +78,14 @@ export class S3Store {
     bucket: S3Bucket,
     id: string,
     upload: S3Upload,
-    parts: readonly { readonly number: number; readonly etag: string }[],
+    parts: readonly NamedPart[],
     headers: Readonly<Record<string, string>>,
   ): S3Object {
     let last = 0;
-    const bodies = parts.map(({ number, etag }, at) => {
+    const bodies = parts.map(({ number, etag, crc32 }, at) => {
       const part = upload.partByNumber.get(number);
-      if (part === undefined || part.etag !== etag) throw new S3Error(400, "InvalidPart", `there is no such part ${number}`);
+      const isSame = part?.etag === etag && (crc32 === null || part.checksums["x-amz-checksum-crc32"] === crc32);
+      if (part === undefined || !isSame) throw new S3Error(400, "InvalidPart", `there is no such part ${number}`);
       if (number <= last) throw new S3Error(400, "InvalidPartOrder", "the parts are not in order");
       if (at < parts.length - 1 && part.body.length < PART_BYTES_MIN)
         throw new S3Error(400, "EntityTooSmall", `part ${number} is too small`);
@@ -84,10 +94,17 @@ export class S3Store {
     });
     if (bodies.length === 0) throw new S3Error(400, "MalformedXML", "no parts");
     const body = Buffer.concat(bodies);
-    const checksums = verifiedChecksums(body, headers);
+    const size = headers["x-amz-mp-object-size"];
+    if (size !== undefined && Number(size) !== body.length)
+      throw new S3Error(400, "InvalidRequest", "the parts have another size");
     checkCondition(bucket, upload.key, headers);
     bucket.uploadById.delete(id);
-    return this.#set(bucket, upload.key, { body, etag: etagOf(body, parts.length), checksums, lastModified: new Date() });
+    return this.#set(bucket, upload.key, {
+      body,
+      etag: etagOf(body, parts.length),
+      checksums: {},
+      lastModified: new Date(),
+    });
   }
 
   #set(bucket: S3Bucket, key: string, object: S3Object): S3Object {
