@@ -1,5 +1,6 @@
 /** `register`, `deployments list | promote | rollback`. */
 import { type AdminConnection, askAdmin } from "./admin-client.js";
+import { CliProblem, EXIT } from "./exit-code.js";
 import { show, type Terminal, table } from "./terminal.js";
 
 interface DeploymentView {
@@ -15,10 +16,37 @@ interface Outcome {
   readonly warnings: readonly { readonly message: string }[];
 }
 
-export async function register(admin: AdminConnection, terminal: Terminal, url: string, force: boolean): Promise<void> {
-  const body = JSON.stringify({ url, force });
+/** What can be said of an endpoint when it is registered: as in the settings, under `functions`. */
+export interface RegisterOptions {
+  readonly force?: boolean;
+  readonly inFlightMax?: string;
+  readonly entitiesMax?: string;
+  readonly commandsMax?: string;
+  readonly bytesMax?: string;
+  readonly timeout?: string;
+  readonly prefer?: string;
+  readonly encoding?: string;
+  readonly header?: readonly string[];
+}
+
+export async function register(admin: AdminConnection, terminal: Terminal, url: string, options: RegisterOptions): Promise<void> {
+  const { force = false, header, entitiesMax, commandsMax, bytesMax, ...others } = options;
+  const batch = entitiesMax ?? commandsMax ?? bytesMax;
+  const body = JSON.stringify({
+    url,
+    force,
+    ...others,
+    ...(batch !== undefined && { batch: { entitiesMax, commandsMax, bytesMax } }),
+    ...(header !== undefined && { headers: Object.fromEntries(header.map(parseHeader)) }),
+  });
   const reply = await askAdmin(admin, "/v1/deployments", { method: "POST", body });
   showOutcome(terminal, JSON.parse(reply.text) as Outcome);
+}
+
+function parseHeader(text: string): readonly [name: string, value: string] {
+  const colon = text.indexOf(":");
+  if (colon > 0) return [text.slice(0, colon).trim(), text.slice(colon + 1).trim()];
+  throw new CliProblem(EXIT.usage, "usage", `--header: 'name: value' is expected, not '${text}'`);
 }
 
 export async function listDeployments(admin: AdminConnection, terminal: Terminal): Promise<void> {

@@ -1,7 +1,7 @@
 /** The command line: what can be typed, its help, and which function does it. */
 import { Command, Option } from "commander";
 import type { AdminConnection } from "./admin-client.js";
-import { listDeployments, promote, register, rollBack } from "./deployment-commands.js";
+import { listDeployments, promote, type RegisterOptions, register, rollBack } from "./deployment-commands.js";
 import { type DevOptions, dev } from "./dev.js";
 import {
   type EventsOptions,
@@ -79,10 +79,16 @@ function addDeploymentCommands(program: Command, streams: Streams): void {
     .command("register")
     .argument("<url>", "of the function, or the ARN of a Lambda function's version or alias")
     .option("--force", "although it does not fit what is stored")
+    .option("--in-flight-max <count>", "invocations at a time")
+    .option("--entities-max <count>", "entities in one invocation")
+    .option("--commands-max <count>", "commands in one invocation")
+    .option("--bytes-max <size>", "of one invocation: 4MB")
+    .option("--timeout <duration>", "of one invocation: 10s")
+    .addOption(new Option("--prefer <what>", "send soon, or in large batches").choices(["latency", "cost"]))
+    .addOption(new Option("--encoding <form>", "of the function contract").choices(["json", "protobuf"]))
+    .option("--header <header...>", "'name: value', sent with every call; the router keeps it")
     .description("make a function serve its entity types")
-    .action((url: string, { force }: { readonly force?: boolean }) =>
-      register(adminOf(program), terminalOf(program, streams), url, force ?? false),
-    );
+    .action((url: string, options: RegisterOptions) => register(adminOf(program), terminalOf(program, streams), url, options));
   const deployments = program.command("deployments").description("what is registered, and which of it serves");
   deployments
     .command("list")

@@ -13,7 +13,7 @@ import type { Encoding } from "../protocol/function/contract.js";
 import { isSameEndpoint } from "./config/endpoint-address.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings } from "./config/settings.js";
 import { BookStore } from "./deployment/book-store.js";
-import { type DeploymentBook, promoted, rolledBack, withDeployment } from "./deployment/deployment-book.js";
+import { type DeploymentBook, promoted, rolledBack, withDeployment, withEndpoint } from "./deployment/deployment-book.js";
 import { ManifestProblem, type OperatorPolicies, readManifest } from "./deployment/manifest-reader.js";
 import type { AdminProblemCode } from "./ingress/problem-table.js";
 import type { TypeCatalog } from "./ingress/type-catalog.js";
@@ -22,7 +22,7 @@ export interface RegistrationOptions {
   readonly directory: DirectoryPort;
   readonly clock: ClockPort;
   readonly entropy: EntropyPort;
-  /** Endpoints from the settings; others have default limits. Those of a Lambda function hold for all its versions. */
+  /** Endpoints from the settings; others have what they were registered with. Those of a Lambda function hold for all its versions. */
   readonly functions: readonly FunctionSettings[];
   /** What the operator sets for types. */
   readonly types: OperatorPolicies;
@@ -139,11 +139,18 @@ export class Registration implements TypeCatalog {
     return registered === undefined ? null : this.#invoker(registered.url, this.#encodingById.get(deployment));
   }
 
-  /** Discovers the endpoint and makes it serve its types. The same endpoint with the same manifest is the same deployment. */
-  async register(url: string, force: boolean): Promise<RegistrationOutcome> {
+  /**
+   * Discovers the endpoint and makes it serve its types. The same endpoint with the same manifest is the same deployment.
+   * `options` hold for all deployments at that address, from now on; null leaves them as they are. They are kept in the
+   * directory. Refused for an endpoint of the settings, which say it themselves.
+   */
+  async register(url: string, force: boolean, options: FunctionSettings | null = null): Promise<RegistrationOutcome> {
+    if (options !== null && this.#configured(url) !== null) {
+      return refused("bad_request", `${url} is in the settings ('functions'): set its limits and headers there`);
+    }
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DISCOVER_MS)]);
-    const found = await this.#invoker(url).discover(signal);
-    return this.#adopt(url, found, force);
+    const found = await this.#connected(options ?? this.#endpoint(url)).discover(signal);
+    return this.#adopt(url, found, force, options);
   }
 
   /** Makes a registered deployment serve its types, as it was registered. */
@@ -168,7 +175,12 @@ export class Registration implements TypeCatalog {
     return { kind: "done", deployment: null, warnings: [] };
   }
 
-  async #adopt(url: string, found: DiscoverOutcome, force: boolean): Promise<RegistrationOutcome> {
+  async #adopt(
+    url: string,
+    found: DiscoverOutcome,
+    force: boolean,
+    options: FunctionSettings | null = null,
+  ): Promise<RegistrationOutcome> {
     if (found.kind === "unavailable") return refused("endpoint_unreachable", `${url}: ${found.message}`);
     if (found.kind === "malformed") return refused("manifest_malformed", `${url}: ${found.message}`);
     let types: readonly EntityType[];
@@ -184,7 +196,10 @@ export class Registration implements TypeCatalog {
     if (stored !== null) return stored;
     const served = types.map(({ name }) => name).sort();
     const deployment = { id, url: exact, registeredAtMs: this.#options.clock.nowMs(), types: served };
-    const outcome = await this.#promote(id, types, force, (book) => withDeployment(book, deployment));
+    const outcome = await this.#promote(id, types, force, (book) => {
+      const registered = withDeployment(book, deployment);
+      return options === null ? registered : withEndpoint(registered, options);
+    });
     if (outcome.kind === "refused" || found.notices === undefined || found.notices.length === 0) return outcome;
     const notices = found.notices.map((message) => ({ code: "endpoint_notice", message }) as const);
     this.#options.log.warn({ url, notices: found.notices }, "the endpoint was registered, with something to know");
@@ -279,19 +294,32 @@ export class Registration implements TypeCatalog {
 
   #invoker(url: string, encoding?: Encoding): InvokerPort {
     const endpoint = this.#endpoint(url);
-    const key = `${encoding ?? endpoint.encoding} ${url}`;
+    return this.#connected(encoding === undefined ? endpoint : { ...endpoint, encoding });
+  }
+
+  #connected(endpoint: FunctionSettings): InvokerPort {
+    const key = JSON.stringify([endpoint.url, endpoint.encoding, endpoint.headers]);
     const known = this.#invokerByKey.get(key);
     if (known !== undefined) return known;
-    const made = this.#options.connect({ ...endpoint, encoding: encoding ?? endpoint.encoding });
+    const made = this.#options.connect(endpoint);
     this.#invokerByKey.set(key, made);
     return made;
   }
 
   #endpoint(url: string): FunctionSettings {
-    const { functions } = this.#options;
-    const configured = functions.find((one) => one.url === url) ?? functions.find((one) => isSameEndpoint(one.url, url));
-    return { ...(configured ?? { limits: DEFAULT_DEPLOYMENT_LIMITS, encoding: "json", headers: {} }), url };
+    const options = this.#configured(url) ?? endpointOf(this.#book.book.endpoints, url) ?? DEFAULT_ENDPOINT;
+    return { ...options, url };
   }
+
+  #configured(url: string): FunctionSettings | null {
+    return endpointOf(this.#options.functions, url);
+  }
+}
+
+const DEFAULT_ENDPOINT = { limits: DEFAULT_DEPLOYMENT_LIMITS, encoding: "json", headers: {} } as const;
+
+function endpointOf(endpoints: readonly FunctionSettings[], url: string): FunctionSettings | null {
+  return endpoints.find((one) => one.url === url) ?? endpoints.find((one) => isSameEndpoint(one.url, url)) ?? null;
 }
 
 /** Content-addressed: a function that changes what it serves is another deployment, one that does not is the same. */

@@ -1,6 +1,8 @@
 /** `/v1/deployments`: list, register, promote, roll back; and what the deployments serve. */
 import type { EntityType } from "../../core/entity/entity-type.js";
 import { endpointAddress, endpointForm } from "../config/endpoint-address.js";
+import { readEndpointOptions } from "../config/read-functions.js";
+import { SettingNode } from "../config/setting-node.js";
 import type { Exchange } from "../ingress/exchange.js";
 import type { Refusal } from "../ingress/problem-document.js";
 import type { Registration, RegistrationOutcome } from "../registration.js";
@@ -11,13 +13,17 @@ export function listDeployments(exchange: Exchange, registration: Registration):
   return null;
 }
 
-/** Body: `{"url", "force"}`; `url` may be an ARN. */
+/** Body: `{"url", "force"}`, and what `functions` of the settings takes for an endpoint; `url` may be an ARN. */
 export function registerDeployment(exchange: Exchange, registration: Registration): null {
-  withBody(exchange, ({ url, force }) => {
+  withBody(exchange, (body) => {
+    const { url, force } = body;
     const address = typeof url === "string" ? endpointAddress(url) : null;
     if (address === null) return badRequest(`'url': ${endpointForm(typeof url === "string" ? url : "")}`);
     if (force !== undefined && typeof force !== "boolean") return badRequest("'force' is true or false");
-    answerWith(exchange, 201, registration.register(address, force ?? false));
+    const problems: string[] = [];
+    const options = readEndpointOptions(new SettingNode(body, "", problems), address, ["url", "force"]);
+    if (problems.length > 0) return badRequest(problems.join("; "));
+    answerWith(exchange, 201, registration.register(address, force ?? false, options));
     return null;
   });
   return null;

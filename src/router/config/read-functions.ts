@@ -4,7 +4,8 @@ import { isHttpUrl } from "./endpoint-address.js";
 import type { SettingNode } from "./setting-node.js";
 import { DEFAULT_DEPLOYMENT_LIMITS as DEFAULTS, type FunctionSettings } from "./settings.js";
 
-const MEMBERS = ["url", "lambda", "inFlightMax", "batch", "prefer", "timeout", "encoding", "headers"];
+const OPTIONS = ["inFlightMax", "batch", "prefer", "timeout", "encoding", "headers"];
+const MEMBERS = ["url", "lambda", ...OPTIONS];
 const MB = 1 << 20;
 const HTTP_BYTES_MAX = 64 * MB;
 /** Of the 6 MB that Lambda takes; the rest is for names, ids and metadata, which the estimate of a batch leaves out. */
@@ -25,6 +26,15 @@ export function readFunctions(node: SettingNode): readonly FunctionSettings[] {
   return functions;
 }
 
+/** The options of an endpoint among other members of a request; null where it has none. */
+export function readEndpointOptions(one: SettingNode, url: string, otherMembers: readonly string[]): FunctionSettings | null {
+  one.mapping([...otherMembers, ...OPTIONS]);
+  if (!OPTIONS.some((name) => one.member(name).isSet)) return null;
+  const isLambda = parseLambdaArn(url) !== null;
+  if (isLambda) refuseHttpMembers(one);
+  return readFunction(one, url, isLambda);
+}
+
 function readUrl(one: SettingNode): string | null {
   const url = one.member("url").text("");
   if (isHttpUrl(url)) return url;
@@ -33,9 +43,8 @@ function readUrl(one: SettingNode): string | null {
 }
 
 function readLambda(one: SettingNode): string | null {
-  for (const name of ["url", "encoding", "headers"]) {
-    if (one.member(name).isSet) one.member(name).refuse("this is for functions over HTTP, not for 'lambda'");
-  }
+  if (one.member("url").isSet) one.member("url").refuse("this is for functions over HTTP, not for 'lambda'");
+  refuseHttpMembers(one);
   const text = one.member("lambda").text("");
   const arn = parseLambdaArn(text);
   if (arn !== null) return formatLambdaArn(arn);
@@ -43,11 +52,17 @@ function readLambda(one: SettingNode): string | null {
   return null;
 }
 
+function refuseHttpMembers(one: SettingNode): void {
+  for (const name of ["encoding", "headers"]) {
+    if (one.member(name).isSet) one.member(name).refuse("this is for functions over HTTP, not for Lambda");
+  }
+}
+
 function readFunction(one: SettingNode, url: string, isLambda: boolean): FunctionSettings {
   const batch = one.member("batch");
   batch.mapping(["entitiesMax", "commandsMax", "bytesMax"]);
   const bytesMax = isLambda ? LAMBDA_BYTES_MAX : HTTP_BYTES_MAX;
-  const headers = one.member("headers").entries();
+  const headers = one.member("headers").entries().map(readHeader);
   return {
     url,
     limits: {
@@ -59,6 +74,16 @@ function readFunction(one: SettingNode, url: string, isLambda: boolean): Functio
       prefer: one.member("prefer").choice(["latency", "cost"], DEFAULTS.prefer),
     },
     encoding: one.member("encoding").choice(["json", "protobuf"], "json"),
-    headers: Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value.text("")])),
+    headers: Object.fromEntries(headers),
   };
 }
+
+function readHeader([name, node]: readonly [string, SettingNode]): readonly [name: string, value: string] {
+  const value = node.text("");
+  if (!HEADER_NAME.test(name)) node.refuse("this is no name of an HTTP header");
+  else if (!HEADER_VALUE.test(value)) node.refuse("the value of a header is printable ASCII, in one line");
+  return [name.toLowerCase(), value];
+}
+
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e]*$/;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { DEFAULT_POLICY, type EntityType } from "../../core/entity/entity-type.js";
+import { DEFAULT_DEPLOYMENT_LIMITS } from "../config/settings.js";
 import {
   type DeploymentBook,
   decodeBook,
@@ -10,6 +11,7 @@ import {
   promoted,
   rolledBack,
   withDeployment,
+  withEndpoint,
 } from "./deployment-book.js";
 
 const GOLDEN = "test/golden/deployment-book-1.json";
@@ -73,5 +75,17 @@ describe("the book of deployments", () => {
       alternating = withPromoted(alternating, "d-000000000002", "http://b", ["shop/cart"], n);
     }
     assert.equal(alternating.past.length, 20);
+  });
+});
+
+describe("what endpoints were registered with", () => {
+  const endpoint = (url: string, inFlightMax: number) =>
+    ({ url, limits: { ...DEFAULT_DEPLOYMENT_LIMITS, inFlightMax }, encoding: "json", headers: { "x-key": "k" } }) as const;
+
+  it("is read back, replaced by what comes later, and forgotten with the last deployment there", () => {
+    const kept = withEndpoint(withEndpoint(book, endpoint("http://a", 1)), endpoint("http://gone", 2));
+    assert.deepEqual(decodeBook(encodeBook(kept)).endpoints, kept.endpoints);
+    const later = withEndpoint(kept, endpoint("http://a", 3));
+    assert.deepEqual(later.endpoints, [endpoint("http://a", 3)]);
   });
 });

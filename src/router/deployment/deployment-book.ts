@@ -13,6 +13,8 @@ import {
   withNeedsOf,
 } from "../../core/deployment/compatibility.js";
 import type { EntityType } from "../../core/entity/entity-type.js";
+import { isSameEndpoint } from "../config/endpoint-address.js";
+import type { FunctionSettings } from "../config/settings.js";
 
 export const BOOK_KEY = "deployments";
 const FORMAT = 1;
@@ -37,9 +39,11 @@ export interface DeploymentBook {
   /** Earlier states of `active`, the newest last. */
   readonly past: readonly { readonly endedAtMs: number; readonly active: ActiveMap }[];
   readonly needs: ReadonlyMap<string, TypeNeeds>;
+  /** Limits, encoding and headers that endpoints were registered with. */
+  readonly endpoints: readonly FunctionSettings[];
 }
 
-export const EMPTY_BOOK: DeploymentBook = { deployments: [], active: {}, past: [], needs: new Map() };
+export const EMPTY_BOOK: DeploymentBook = { deployments: [], active: {}, past: [], needs: new Map(), endpoints: [] };
 
 /** The document of one deployment's manifest; written once. */
 export function manifestKey(id: string): string {
@@ -57,6 +61,14 @@ export function withDeployment(book: DeploymentBook, deployment: RegisteredDeplo
       .map(({ id }) => id),
   );
   return { ...book, deployments: [...book.deployments.filter(({ id }) => !dropped.has(id)), deployment] };
+}
+
+/** The endpoint has these options from now on; those of endpoints that no deployment is at any more are forgotten. */
+export function withEndpoint(book: DeploymentBook, endpoint: FunctionSettings): DeploymentBook {
+  const kept = book.endpoints.filter(
+    ({ url }) => url !== endpoint.url && book.deployments.some((deployment) => isSameEndpoint(deployment.url, url)),
+  );
+  return { ...book, endpoints: [...kept, endpoint] };
 }
 
 export type Promotion =
@@ -126,14 +138,14 @@ export class BookProblem extends Error {
   }
 }
 
-export function encodeBook(book: DeploymentBook): Uint8Array {
+export function encodeBook({ endpoints, ...book }: DeploymentBook): Uint8Array {
   const needs = Object.fromEntries(
     [...book.needs].map(([name, { events, commands, replies, ...rest }]) => [
       name,
       { ...rest, events: Object.fromEntries(events), commands: [...commands], replies: [...replies] },
     ]),
   );
-  return Buffer.from(JSON.stringify({ format: FORMAT, ...book, needs }));
+  return Buffer.from(JSON.stringify({ format: FORMAT, ...book, needs, ...(endpoints.length > 0 && { endpoints }) }));
 }
 
 /** Throws `BookProblem`. */
@@ -154,11 +166,13 @@ export function decodeBook(body: Uint8Array): DeploymentBook {
     name,
     { ...rest, events: new Map(Object.entries(events)), commands: new Set(commands), replies: new Set(replies) },
   ]);
-  return { deployments: document.deployments, active: document.active, past: document.past, needs: new Map(needs) };
+  const { deployments, active, past, endpoints = [] } = document;
+  return { deployments, active, past, needs: new Map(needs), endpoints };
 }
 
-interface StoredBook extends Omit<DeploymentBook, "needs"> {
+interface StoredBook extends Omit<DeploymentBook, "needs" | "endpoints"> {
   readonly format: number;
+  readonly endpoints?: readonly FunctionSettings[];
   readonly needs: Readonly<
     Record<
       string,

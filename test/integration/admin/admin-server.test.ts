@@ -124,6 +124,33 @@ describe("the admin API", () => {
     });
   });
 
+  it("registers an endpoint with limits and headers as the settings take them, and names what is wrong with them", async () => {
+    await withAdmin({}, async ({ url, registration }) => {
+      const register = (body: object) => post(`${url}/v1/deployments`, JSON.stringify({ url: "http://a.example", ...body }));
+      const bad: readonly (readonly [object, RegExp])[] = [
+        [{ inFlightMax: 0 }, /inFlightMax: 0 is not within/],
+        [{ inFlightMaximum: 1 }, /did you mean 'inFlightMax'/],
+        [{ batch: { bytesMax: 5 } }, /batch.bytesMax: 5 is not/],
+        [{ prefer: "speed" }, /prefer: "speed" is not one of latency, cost/],
+        [{ headers: { "x y": "1" } }, /no name of an HTTP header/],
+        [{ headers: { x: "1\r\ny: 2" } }, /printable ASCII, in one line/],
+        [{ url: "arn:aws:lambda:eu-west-1:123456789012:function:cart:7", headers: { x: "1" } }, /not for Lambda/],
+      ];
+      for (const [body, detail] of bad) {
+        const reply = await register(body);
+        assert.deepEqual([reply.status, reply.code], [400, "bad_request"], JSON.stringify(body));
+        assert.match(String(reply.json["detail"]), detail);
+      }
+      const options = { inFlightMax: 2, batch: { entitiesMax: 7, bytesMax: "1MB" }, timeout: "3s", prefer: "cost" };
+      assert.equal((await register({ ...options, headers: { Authorization: "Bearer k" } })).status, 201);
+      const { limits } = registration.active[0] ?? assert.fail("nothing is active");
+      const expected = { inFlightMax: 2, entitiesMax: 7, commandsMax: 256, bytesMax: 1 << 20, timeoutMs: 3_000, prefer: "cost" };
+      assert.deepEqual(limits, expected);
+      const shown = (await ask(`${url}/v1/deployments`)).text;
+      assert.ok(!shown.includes("Bearer"), "headers may be secret: they are not shown");
+    });
+  });
+
   it("refuses registrations that make no sense", async () => {
     await withAdmin({}, async (running) => {
       for (const body of ["{", "[]", "{}", `{"url":"ftp://x"}`, `{"url":"http://u:p@x"}`, `{"url":"http://x","force":"yes"}`]) {

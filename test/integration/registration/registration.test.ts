@@ -6,7 +6,7 @@ import { MemoryDirectory } from "../../../src/directory-memory/memory-directory.
 import type { ClockPort } from "../../../src/ports/clock.js";
 import type { DirectoryPort } from "../../../src/ports/directory.js";
 import type { DiscoverOutcome, InvokerPort } from "../../../src/ports/invoker.js";
-import { DEFAULT_DEPLOYMENT_LIMITS } from "../../../src/router/config/settings.js";
+import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings } from "../../../src/router/config/settings.js";
 import { Registration, type RegistrationOptions } from "../../../src/router/registration.js";
 
 const CART = {
@@ -31,6 +31,7 @@ class World {
   readonly waits: number[] = [];
   directory: DirectoryPort = new MemoryDirectory();
   active: readonly ActiveDeployment[] = [];
+  readonly connected: FunctionSettings[] = [];
 
   async open(options: Partial<RegistrationOptions> = {}): Promise<Registration> {
     const clock: ClockPort = {
@@ -49,7 +50,10 @@ class World {
       entropy: { bytes: (length) => randomBytes(length) },
       functions: [],
       types: {},
-      connect: ({ url }) => this.invoker(url),
+      connect: (endpoint) => {
+        this.connected.push(endpoint);
+        return this.invoker(endpoint.url);
+      },
       changed: (deployments) => {
         this.active = deployments;
       },
@@ -96,6 +100,47 @@ describe("registration", () => {
     const again = await world.open();
     assert.deepEqual(world.served, [`shop/cart@${id}`, `shop/stock@${id}`]);
     assert.deepEqual(again.list()[0]?.activeTypes, ["shop/cart", "shop/stock"]);
+  });
+
+  it("with limits and headers of its own gives them to the endpoint, for good", async () => {
+    const world = new World();
+    world.answers.set(URL_A, manifest(CART));
+    const limits = { ...DEFAULT_DEPLOYMENT_LIMITS, inFlightMax: 3 };
+    const options: FunctionSettings = { url: URL_A, limits, encoding: "json", headers: { "x-key": "k" } };
+    const registration = await world.open();
+    const id = await registered(registration, URL_A);
+    const same = await registration.register(URL_A, false, options);
+    assert.equal(same.kind === "done" && same.deployment?.id, id, "limits make no other deployment");
+    assert.equal(world.active[0]?.limits.inFlightMax, 3, "they hold at once");
+    assert.deepEqual(world.connected.at(-1), options, "headers are sent with discovery already");
+    await registered(registration, URL_A);
+    assert.equal(world.active[0]?.limits.inFlightMax, 3, "registered again without any, they stay");
+    await registration.close();
+
+    world.connected.length = 0;
+    const again = await world.open();
+    assert.equal(world.active[0]?.limits.inFlightMax, 3);
+    again.invokerOf(id);
+    assert.deepEqual(world.connected, [options]);
+    await again.register(URL_A, false, { ...options, limits: { ...limits, inFlightMax: 9 }, headers: {} });
+    assert.deepEqual(world.connected.at(-1)?.headers, {});
+    assert.equal(world.active[0]?.limits.inFlightMax, 9);
+  });
+
+  it("with limits is refused for an endpoint of the settings, which win over what was registered before", async () => {
+    const world = new World();
+    world.answers.set(URL_A, manifest(CART));
+    const limits = { ...DEFAULT_DEPLOYMENT_LIMITS, inFlightMax: 3 };
+    const options: FunctionSettings = { url: URL_A, limits, encoding: "json", headers: {} };
+    const before = await world.open();
+    await before.register(URL_A, false, options);
+    await before.close();
+    const configured = { ...options, limits: { ...limits, inFlightMax: 5 } };
+    const registration = await world.open({ functions: [configured] });
+    assert.equal(world.active[0]?.limits.inFlightMax, 5);
+    const refused = await registration.register(URL_A, false, options);
+    assert.equal(refused.kind === "refused" && refused.code, "bad_request");
+    assert.equal(world.active[0]?.limits.inFlightMax, 5);
   });
 
   it("of the same manifest at the same endpoint is the same deployment", async () => {
