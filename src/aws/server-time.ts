@@ -7,6 +7,9 @@ import type { ClockPort } from "../ports/clock.js";
 /** A machine whose clock is off by more than this is not fit to run a router. AWS itself refuses signatures beyond it. */
 export const CLOCK_SKEW_MAX_MS = 5 * 60_000;
 
+/** RFC 9110, 5.6.7. `Date.parse` alone makes a date of almost anything. */
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
 export class ServerTime {
   readonly #clock: ClockPort;
   #header = "";
@@ -23,7 +26,7 @@ export class ServerTime {
     // A second has one header: the first answer that carries it is the nearest to its beginning.
     if (header === this.#header) return;
     this.#header = header;
-    const serverMs = Date.parse(header);
+    const serverMs = HTTP_DATE.test(header) ? Date.parse(header) : Number.NaN;
     if (Number.isNaN(serverMs)) return;
     this.#serverMs = serverMs;
     this.#observedAtMs = this.#clock.monotonicMs();

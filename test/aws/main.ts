@@ -5,10 +5,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { startDynamoDbLocal } from "./servers/dynamodb-local.js";
 import { type AwsService, namedEndpoint, variableOf } from "./servers/endpoints.js";
-import { type RunningServer, startS3Server } from "./servers/s3.js";
+import { startS3Server } from "./servers/s3.js";
+import type { RunningServer } from "./servers/server-process.js";
 
-const SERVERS: Partial<Record<AwsService, () => Promise<RunningServer>>> = { s3: startS3Server };
+const SERVERS: Partial<Record<AwsService, () => Promise<RunningServer>>> = { s3: startS3Server, dynamodb: startDynamoDbLocal };
 
 const fragments = process.argv.slice(2);
 const files = readdirSync("dist/test/aws", { recursive: true, encoding: "utf8" })
