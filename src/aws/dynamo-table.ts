@@ -13,7 +13,7 @@ import {
   UpdateTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
 import type { ClockPort } from "../ports/clock.js";
-import { AwsProblem } from "./aws-problem.js";
+import { AwsProblem, type AwsProblemCode } from "./aws-problem.js";
 import type { AwsConnections, AwsSettings } from "./client-options.js";
 import { openDynamo } from "./dynamo-client.js";
 import { type AwsFailure, awsFailure } from "./failure.js";
@@ -27,6 +27,8 @@ export interface TableShape {
 
 /** Something that is not as it should be. What is fatal keeps a router from starting, or from being safe. */
 export interface TableFinding {
+  /** Stable; explained in docs/errors.md. */
+  readonly code: AwsProblemCode;
   readonly kind:
     | "missing"
     | "wrong_key"
@@ -104,6 +106,7 @@ async function find({ client, table, shape }: TableRequest): Promise<readonly Ta
     return [
       {
         kind: "missing",
+        code: "aws_table_missing",
         isFatal: true,
         message: `Table ${table} does not exist in this region and account. Create it with 'holdfast init'.`,
       },
@@ -178,7 +181,9 @@ async function enableRecovery({ client, table, clock }: TableRequest): Promise<v
 
 function shapeFindings(table: string, shape: TableShape, description: TableDescription): readonly TableFinding[] {
   const findings: TableFinding[] = [];
-  const found = (kind: TableFinding["kind"], isFatal: boolean, message: string) => findings.push({ kind, isFatal, message });
+  const found = (kind: TableFinding["kind"], isFatal: boolean, message: string) => {
+    findings.push({ kind, isFatal, message, code: isFatal ? "aws_table_unfit" : "aws_table_unprotected" });
+  };
   const typeByName = new Map(
     description.AttributeDefinitions?.map(({ AttributeName, AttributeType }) => [AttributeName, AttributeType]),
   );
@@ -215,7 +220,7 @@ async function expiryFindings(client: DynamoDBClient, table: string, expiry: str
     const isOn = status === "ENABLED" || status === "ENABLING";
     if (isOn && TimeToLiveDescription?.AttributeName === expiry) return [];
     const message = `Table ${table} does not expire records by '${expiry}': it grows for ever. Turn its time to live on for that attribute.`;
-    return [{ kind: "no_expiry", isFatal: false, message }];
+    return [{ kind: "no_expiry", code: "aws_table_no_expiry", isFatal: false, message }];
   } catch (error) {
     return [unknown(failureOf(table, "dynamodb:DescribeTimeToLive", error))];
   }
@@ -225,9 +230,8 @@ async function recoveryFindings(client: DynamoDBClient, table: string): Promise<
   try {
     const { ContinuousBackupsDescription } = await client.send(new DescribeContinuousBackupsCommand({ TableName: table }));
     if (ContinuousBackupsDescription?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus === "ENABLED") return [];
-    return [
-      { kind: "no_point_in_time_recovery", isFatal: false, message: `Table ${table} has no point-in-time recovery. Turn it on.` },
-    ];
+    const message = `Table ${table} has no point-in-time recovery. Turn it on.`;
+    return [{ kind: "no_point_in_time_recovery", code: "aws_table_unprotected", isFatal: false, message }];
   } catch (error) {
     return isUnsupported(error) ? [] : [unknown(failureOf(table, "dynamodb:DescribeContinuousBackups", error))];
   }
@@ -255,6 +259,6 @@ function failureOf(table: string, action: string, error: unknown): AwsFailure {
   return awsFailure(error, { action, resource: { what: "table", name: table } });
 }
 
-function unknown({ message }: AwsFailure): TableFinding {
-  return { kind: "unknown", isFatal: false, message };
+function unknown({ code, message }: AwsFailure): TableFinding {
+  return { kind: "unknown", code, isFatal: false, message };
 }

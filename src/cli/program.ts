@@ -16,7 +16,8 @@ import {
   showTimers,
 } from "./entity-commands.js";
 import type { SettingsOptions } from "./router-settings.js";
-import { check, init, start } from "./start.js";
+import { start } from "./start.js";
+import { check, init } from "./storage-commands.js";
 import type { Terminal } from "./terminal.js";
 
 /** Output without a decision whether it is JSON: that is an option. */
@@ -65,13 +66,13 @@ function addRouterCommands(program: Command, streams: Streams): void {
     .description("run a router by its settings")
     .action((options: SettingsOptions) => start(terminalOf(program, streams), options));
   settings(program.command("check"))
-    .description("read the settings and say what is wrong with them")
+    .description("read the settings and say what is wrong with them, and with what they name in AWS")
     .action((options: SettingsOptions) => check(terminalOf(program, streams), options));
   program
     .command("init")
-    .argument("[file]", "to write", "holdfast.yaml")
-    .description("write settings to begin with")
-    .action((file: string) => init(terminalOf(program, streams), file));
+    .argument("[file]", "holdfast.yaml without one")
+    .description("write settings to begin with; or, where there are some, make the tables and the bucket that they name")
+    .action((file: string | undefined) => init(terminalOf(program, streams), file));
 }
 
 function addDeploymentCommands(program: Command, streams: Streams): void {

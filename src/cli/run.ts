@@ -1,5 +1,6 @@
 /** Runs one command line and gives its exit code. Never throws for what a user can meet. */
 import { CommanderError } from "commander";
+import { AwsProblem } from "../aws/aws-problem.js";
 import { ConfigProblem } from "../router/config/config-problem.js";
 import { PROBLEMS } from "../router/ingress/problem-table.js";
 import { CliProblem, EXIT, type ExitCode } from "./exit-code.js";
@@ -42,6 +43,10 @@ function problemOf(error: unknown): CliProblem {
   if (error instanceof ConfigProblem) {
     const remedy = PROBLEMS[error.code]?.remedy ?? "";
     return new CliProblem(EXIT.usage, error.code, `${error.message}\n  ${remedy} [${error.code}]`);
+  }
+  if (error instanceof AwsProblem) {
+    const exitCode = PROBLEMS[error.code]?.isRetryable === true ? EXIT.unavailable : EXIT.usage;
+    return new CliProblem(exitCode, error.code, `${error.message} [${error.code}]`);
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new CliProblem(EXIT.unavailable, "internal_error", `${text} [internal_error]`);

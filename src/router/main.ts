@@ -50,11 +50,11 @@ export function localFunctions(name: string, limits: DeploymentLimits = DEFAULT_
 
 /**
  * Starts a router; resolves when its servers listen (they answer `starting` until all shards are open: see `runner.started`).
- * Throws StorageProblem (`data_locked`, `data_unreadable` and others), ListenProblem, BookProblem.
+ * Throws StorageProblem (`data_locked`, `data_unreadable` and others), AwsProblem, ListenProblem, BookProblem.
  */
 export async function startRouter(settings: Settings, options: RouterOptions = {}): Promise<RunningRouter> {
   const meter = new CostMeter();
-  const storage = await openStorage(settings);
+  const storage = await openStorage(settings, meter);
   try {
     return await startOn(storage, meter, settings, options);
   } catch (error) {

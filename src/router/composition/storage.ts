@@ -1,14 +1,19 @@
-/** Opens what the settings name: journal, snapshots and directory, in any mix that `refuseStorageMix` lets through. */
+/**
+ * Opens what the settings name: journal, snapshots and directory, in any mix that `refuseStorageMix` lets through. The
+ * adapters of AWS, and its SDK, are loaded where they are needed: elsewhere they would double the time of a start.
+ */
+
+import type { AwsSettings } from "../../aws/client-options.js";
 import { LocalDirectory } from "../../directory-local/local-directory.js";
 import { MemoryDirectory } from "../../directory-memory/memory-directory.js";
 import { LocalJournal } from "../../journal-local/local-journal.js";
 import { MemoryJournal } from "../../journal-memory/memory-journal.js";
 import type { DirectoryPort } from "../../ports/directory.js";
 import type { JournalPort } from "../../ports/journal.js";
+import type { RequestMeter } from "../../ports/request-meter.js";
 import type { SnapshotPort } from "../../ports/snapshots.js";
 import { LocalSnapshots } from "../../snapshots-local/local-snapshots.js";
 import { MemorySnapshots } from "../../snapshots-memory/memory-snapshots.js";
-import { ConfigProblem } from "../config/config-problem.js";
 import type { DirectorySettings, JournalSettings, Settings, SnapshotSettings } from "../config/settings.js";
 import { MergeThread } from "../driver/merge-thread.js";
 import { systemClock, systemEntropy } from "../system-clock.js";
@@ -22,13 +27,23 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-/** Throws StorageProblem where something cannot be opened; nothing is left open then. */
-export async function openStorage(settings: Pick<Settings, "journal" | "snapshots" | "directory" | "aws">): Promise<Storage> {
+export type StorageSettings = Pick<Settings, "cluster" | "journal" | "snapshots" | "directory" | "aws">;
+
+interface OpeningParts {
+  readonly cluster: string;
+  readonly aws: AwsSettings;
+  readonly folders: LocalFolders;
+  readonly meter: RequestMeter;
+}
+
+/** Throws StorageProblem or AwsProblem where something cannot be opened; nothing is left open then. */
+export async function openStorage(settings: StorageSettings, meter: RequestMeter): Promise<Storage> {
   const folders = new LocalFolders();
+  const parts = { cluster: settings.cluster, aws: awsOf(settings), folders, meter };
   try {
-    const journal = folders.add(await openJournal(settings.journal, folders));
-    const directory = folders.add(await openDirectory(settings.directory, folders));
-    const snapshots = folders.add(await openSnapshots(settings.snapshots, folders));
+    const journal = folders.add(await openJournal(settings.journal, parts));
+    const directory = folders.add(await openDirectory(settings.directory, parts));
+    const snapshots = folders.add(await openSnapshots(settings.snapshots, parts));
     const compactor = folders.add(new MergeThread(snapshots));
     return { journal, directory, snapshots, compactor, close: () => folders.close() };
   } catch (error) {
@@ -37,7 +52,7 @@ export async function openStorage(settings: Pick<Settings, "journal" | "snapshot
   }
 }
 
-async function openJournal(settings: JournalSettings, folders: LocalFolders): Promise<JournalPort> {
+async function openJournal(settings: JournalSettings, { cluster, aws, folders, meter }: OpeningParts): Promise<JournalPort> {
   switch (settings.kind) {
     case "memory":
       return new MemoryJournal();
@@ -46,33 +61,45 @@ async function openJournal(settings: JournalSettings, folders: LocalFolders): Pr
       const randomU32 = (): number => Buffer.from(systemEntropy.bytes(4)).readUInt32LE();
       return LocalJournal.open({ files, clock: systemClock, randomU32, root: settings.path });
     }
-    case "dynamodb":
-      throw absent("journal");
+    case "dynamodb": {
+      const { DynamoJournal } = await import("../../journal-dynamo/dynamo-journal.js");
+      const { table, ttlMs } = settings;
+      return DynamoJournal.open({ aws, table, cluster, ttlMs, clock: systemClock, meter });
+    }
   }
 }
 
-async function openDirectory(settings: DirectorySettings, folders: LocalFolders): Promise<DirectoryPort> {
+async function openDirectory(
+  settings: DirectorySettings,
+  { cluster, aws, folders, meter }: OpeningParts,
+): Promise<DirectoryPort> {
   switch (settings.kind) {
     case "memory":
       return new MemoryDirectory();
     case "local":
       return LocalDirectory.open(await folders.open(settings.path), settings.path);
-    case "dynamodb":
-      throw absent("directory");
+    case "dynamodb": {
+      const { DynamoDirectory } = await import("../../directory-dynamo/dynamo-directory.js");
+      return DynamoDirectory.open({ aws, table: settings.table, cluster, meter });
+    }
   }
 }
 
-async function openSnapshots(settings: SnapshotSettings, folders: LocalFolders): Promise<SnapshotPort> {
+async function openSnapshots(settings: SnapshotSettings, { aws, folders, meter }: OpeningParts): Promise<SnapshotPort> {
   switch (settings.kind) {
     case "memory":
       return new MemorySnapshots();
     case "local":
       return LocalSnapshots.open(await folders.open(settings.path), settings.path);
-    case "s3":
-      throw absent("snapshots");
+    case "s3": {
+      const { S3Snapshots } = await import("../../snapshots-s3/s3-snapshots.js");
+      const { bucket, prefix } = settings;
+      return new S3Snapshots({ bucket, prefix, aws, clock: systemClock, meter });
+    }
   }
 }
 
-function absent(section: string): ConfigProblem {
-  return new ConfigProblem("config_unsupported", [`${section}.kind: this build has no such storage`]);
+/** Credentials are never settings: the SDK finds them in the environment, a profile, or the machine's or task's role. */
+export function awsOf({ aws }: Pick<Settings, "aws">): AwsSettings {
+  return { ...aws, credentials: null };
 }

@@ -1,13 +1,7 @@
 /** The settings cannot be used, and why: every problem at once. `code` is in docs/errors.md. */
 export class ConfigProblem extends Error {
   override readonly name = "ConfigProblem";
-  readonly code:
-    | "config_unreadable"
-    | "config_invalid"
-    | "config_unsupported"
-    | "environment_missing"
-    | "open_without_auth"
-    | "storage_mix";
+  readonly code: "config_unreadable" | "config_invalid" | "environment_missing" | "open_without_auth" | "storage_mix";
   readonly problems: readonly string[];
 
   constructor(code: ConfigProblem["code"], problems: readonly string[]) {

@@ -107,15 +107,6 @@ functions: [{ url: "https://f.example/?code=${secret}", headers: { authorization
     assert.ok(text.includes("shop") && text.includes("https://f.example/"));
   });
 
-  it("recognise what this build has not, and say so", () => {
-    const { code, problems } = refusal(`journal: { kind: dynamodb, table: log }
-snapshots: { kind: s3, bucket: b-1 }
-directory: { kind: dynamodb, table: documents }`);
-    assert.equal(code, "config_unsupported");
-    assert.equal(problems.length, 3);
-    assert.match(problems[0] ?? "", /journal.kind: this build has no DynamoDB/);
-  });
-
   it("refuse doors that are open to the network, unless that is stated", () => {
     assert.equal(refusal("listen: { ingress: 0.0.0.0:8080 }").code, "open_without_auth");
     assert.equal(refusal("listen: { admin: '[::]:9070' }").code, "open_without_auth");

@@ -5,7 +5,7 @@ import { ConfigProblem } from "./config-problem.js";
 import { type Environment, substituteEnvironment } from "./environment.js";
 import { readAuth } from "./read-auth.js";
 import { readFunctions } from "./read-functions.js";
-import { readStorageSections, refuseStorageMix, type StorageSections } from "./read-storage.js";
+import { readStorageSections, refuseStorageMix } from "./read-storage.js";
 import { readTypes } from "./read-types.js";
 import { SettingNode } from "./setting-node.js";
 import { DEFAULT_SETTINGS, type IngressSettings, type LogLevel, type Settings } from "./settings.js";
@@ -38,10 +38,8 @@ export function readSettings(text: string, environment: Environment, source = "t
     throw new ConfigProblem("environment_missing", names);
   }
   const problems: string[] = [];
-  const unsupported: string[] = [];
-  const settings = readAll(new SettingNode(values ?? undefined, "", problems), unsupported);
+  const settings = readAll(new SettingNode(values ?? undefined, "", problems));
   if (problems.length > 0) throw new ConfigProblem("config_invalid", problems);
-  if (unsupported.length > 0) throw new ConfigProblem("config_unsupported", unsupported);
   refuseStorageMix(settings);
   refuseOpenDoors(settings);
   return settings;
@@ -70,12 +68,10 @@ const DAY_MS = 86_400_000;
 const CLUSTER = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
-function readAll(root: SettingNode, unsupported: string[]): Settings {
+function readAll(root: SettingNode): Settings {
   root.mapping(SECTIONS);
   const cluster = root.member("cluster").text(DEFAULT_SETTINGS.cluster);
   if (!CLUSTER.test(cluster)) root.member("cluster").refuse("lower-case letters, digits and '-' are expected, at most 63");
-  const storage = readStorageSections(root);
-  refuseAbsentAdapters(storage, unsupported);
   const listen = root.member("listen");
   listen.mapping(["ingress", "admin"]);
   const memory = root.member("memory");
@@ -91,7 +87,7 @@ function readAll(root: SettingNode, unsupported: string[]): Settings {
       ingress: readAddress(listen.member("ingress"), DEFAULT_SETTINGS.listen.ingress),
       admin: readAddress(listen.member("admin"), DEFAULT_SETTINGS.listen.admin),
     },
-    ...storage,
+    ...readStorageSections(root),
     ingress: readIngress(root.member("ingress")),
     admin: {
       auth: readAuth(admin.member("auth")),
@@ -106,14 +102,6 @@ function readAll(root: SettingNode, unsupported: string[]): Settings {
     log: { level: log.member("level").choice(LEVELS, DEFAULT_SETTINGS.log.level) },
     stopGraceMs: root.member("stopGrace").durationMs(DEFAULT_SETTINGS.stopGraceMs, { min: 0, max: DAY_MS }),
   };
-}
-
-function refuseAbsentAdapters({ journal, snapshots, directory }: StorageSections, unsupported: string[]): void {
-  if (journal.kind === "dynamodb")
-    unsupported.push("journal.kind: this build has no DynamoDB; use { kind: local, path: .holdfast }");
-  if (snapshots.kind === "s3") unsupported.push("snapshots.kind: this build has no S3; use { kind: local, path: .holdfast }");
-  if (directory.kind === "dynamodb")
-    unsupported.push("directory.kind: this build has no DynamoDB; use { kind: local, path: .holdfast }");
 }
 
 function readAddress(node: SettingNode, fallback: { readonly host: string; readonly port: number }) {

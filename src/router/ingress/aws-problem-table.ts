@@ -17,10 +17,35 @@ export const AWS_PROBLEMS = {
     "The DynamoDB table that the settings name is not in this region and account.",
     "Check name and region, or create it with 'holdfast init'.",
   ),
+  aws_table_unfit: refusal(
+    "A table is not Holdfast's",
+    "The DynamoDB table has another key than Holdfast's, is not active, or is a global table, on which conditions do not hold.",
+    "Use a table that 'holdfast init' or the stack made.",
+  ),
+  aws_table_no_expiry: refusal(
+    "A table does not expire records",
+    "Time to live is off, or on for another attribute. Nothing is lost, but the journal grows, and is paid for, for ever.",
+    "Turn time to live on for the attribute 'expiresAt'. A restored table has it off.",
+  ),
+  aws_table_unprotected: refusal(
+    "A table is not protected",
+    "The table has no point-in-time recovery, or can be deleted by one request. The router works all the same.",
+    "Turn point-in-time recovery and deletion protection on.",
+  ),
   aws_bucket_missing: refusal(
     "A bucket is missing",
     "The S3 bucket that the settings name does not exist.",
     "Check its name, or create it with 'holdfast init'.",
+  ),
+  aws_bucket_unfit: refusal(
+    "A bucket deletes what is needed",
+    "A lifecycle rule of the bucket deletes current objects by age. Segments are needed until the router itself deletes them.",
+    "Remove the rule, or keep it off the prefix of the settings.",
+  ),
+  aws_bucket_unprotected: refusal(
+    "A bucket is not protected",
+    "The bucket keeps no versions or keeps them too short, can be opened to the public, or collects what unfinished uploads leave. The router works all the same.",
+    "The message says what to turn on; 'holdfast init' makes buckets that have it all.",
   ),
   aws_object_missing: refusal(
     "An object is missing",

@@ -359,11 +359,6 @@ export const START_PROBLEMS = {
     "The directory names what journal and snapshots hold. One of them would be gone, or out of reach, while the directory still counts on it.",
     "Put all three into memory, or none; where the directory is in DynamoDB, the journal belongs there and the snapshots in S3.",
   ),
-  config_unsupported: start(
-    "The setting is not in this build",
-    "DynamoDB, S3 and Lambda are recognised, but this build has local storage and HTTP functions alone.",
-    "Use 'kind: local' and 'url:', or a build that has them.",
-  ),
   environment_missing: start(
     "An environment variable is missing",
     "The settings refer to an environment variable that is not set.",
