@@ -43,9 +43,9 @@ module.exports = {
       to: { path: "^src/", pathNot: "^src/(aws|ports|core)/" },
     },
     {
-      name: "only-adapters-main-and-cli-know-aws",
+      name: "only-adapters-composition-and-cli-know-aws",
       severity: "error",
-      from: { path: "^src/", pathNot: `^src/(aws|cli)/|^src/router/main\\.ts$|${ADAPTER}` },
+      from: { path: "^src/", pathNot: `^src/(aws|cli)/|^src/router/(main\\.ts$|composition/)|${ADAPTER}` },
       to: { path: "^src/aws/" },
     },
     {
