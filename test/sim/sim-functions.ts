@@ -16,7 +16,8 @@ import type {
 } from "../../src/core/entity/invocation.js";
 import type { Input } from "../../src/core/input.js";
 import { type Ask, behave, fold, type Send } from "./business/behaviour.js";
-import { type Book, bookOf, bytesOf, type Line, parsed } from "./business/book.js";
+import { type Book, bytesOf, emptyBook, type Line, parsed } from "./business/book.js";
+import { BookShelf } from "./business/book-shelf.js";
 import { DECLARED, STATE_BYTES_MAX } from "./business/catalog.js";
 import type { Caller, Disk } from "./disk.js";
 import { spoil } from "./spoil.js";
@@ -27,6 +28,7 @@ type Deliver = (input: Input) => void;
 export class SimFunctions {
   readonly #disk: Disk;
   readonly #violate: (message: string) => void;
+  readonly #shelf = new BookShelf();
   /** Nobody answers. */
   isDown = false;
   /** Commands that fault by themselves do so no more. */
@@ -98,11 +100,12 @@ export class SimFunctions {
     const { world, random } = this.#disk;
     const kind = DECLARED[entity.type]?.kind;
     const self = { type: entity.type, id: entity.id };
-    const book = kind === "action" ? bookOf(null) : bookOf(entity.state);
+    const address = addressText(self);
+    const book = kind === "action" ? emptyBook() : this.#shelf.read(address, entity.state);
     for (const event of entity.events) fold(entity.type, book, parsed<Line>(event.data));
     const isPage = entity.commands.length === 0 && book.n < entity.version;
     if (kind === "event-sourced" && book.n !== entity.version && !isPage) {
-      this.#violate(`${addressText(self)} at version ${entity.version} was handed a state that is the fold of ${book.n} events`);
+      this.#violate(`${address} at version ${entity.version} was handed a state that is the fold of ${book.n} events`);
     }
     const outcomes: CommandResult[] = [];
     let didChange = false;
@@ -119,9 +122,11 @@ export class SimFunctions {
       // Whether a function gives the folded state is its own affair; where it only folds, that is what it is there for.
       return entity.commands.length > 0 && random.chance(0.2)
         ? { n: entity.n, outcomes }
-        : { n: entity.n, state: bytesOf(book), outcomes };
+        : { n: entity.n, state: this.#shelf.write(address, book), outcomes };
     }
-    return kind === "value" && didChange ? { n: entity.n, state: bytesOf(book), outcomes } : { n: entity.n, outcomes };
+    return kind === "value" && didChange
+      ? { n: entity.n, state: this.#shelf.write(address, book), outcomes }
+      : { n: entity.n, outcomes };
   }
 
   #runOne(self: { readonly type: string; readonly id: string }, book: Book, command: InvocationCommand): CommandResult {

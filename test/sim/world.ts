@@ -14,7 +14,9 @@ export class World {
   readonly counts = new Map<string, number>();
   readonly #queue = new EventQueue();
   readonly #isTracing: boolean;
-  readonly #tail: string[] = [];
+  /** The last lines of the trace, in a ring. */
+  readonly #tail: { readonly atMs: number; readonly what: string }[] = [];
+  #traced = 0;
   #nowMs = 0;
   #wallOffsetMs = 0;
   #wallMaxMs = 0;
@@ -85,10 +87,9 @@ export class World {
     let hash = this.#traceHash;
     for (let at = 0; at < what.length; at++) hash = Math.imul(hash ^ what.charCodeAt(at), 0x01000193);
     this.#traceHash = Math.imul(hash ^ Math.floor(this.#nowMs * 1000), 0x01000193);
-    const line = `${this.#nowMs.toFixed(3).padStart(12)} ${what}`;
-    if (this.#isTracing) process.stdout.write(`${line}\n`);
-    this.#tail.push(line);
-    if (this.#tail.length > 2 * TAIL_LENGTH) this.#tail.splice(0, TAIL_LENGTH);
+    if (this.#isTracing) process.stdout.write(`${lineOf(this.#nowMs, what)}\n`);
+    this.#tail[this.#traced % TAIL_LENGTH] = { atMs: this.#nowMs, what };
+    this.#traced++;
   }
 
   get traceHash(): number {
@@ -96,6 +97,11 @@ export class World {
   }
 
   get traceTail(): readonly string[] {
-    return this.#tail.slice(-TAIL_LENGTH);
+    const first = this.#traced % TAIL_LENGTH;
+    return [...this.#tail.slice(first), ...this.#tail.slice(0, first)].map(({ atMs, what }) => lineOf(atMs, what));
   }
+}
+
+function lineOf(atMs: number, what: string): string {
+  return `${atMs.toFixed(3).padStart(12)} ${what}`;
 }

@@ -36,7 +36,7 @@ export function nextChain(chain: number, line: Line): number {
   return hash >>> 0;
 }
 
-const encoder = new TextEncoder();
+export const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export function bytesOf(value: unknown): Uint8Array {
