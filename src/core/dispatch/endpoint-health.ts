@@ -4,7 +4,8 @@
  *   open ──unavailable──> unreachable ──back-off over──> one probe ──reached──> open
  *     └──failures of different entities in a row──> sick ──back-off over──> one probe ──outcome──> open
  *
- * The limit falls by half at each such turn and grows by one per limit's worth of healthy completions (AIMD).
+ * The limit falls by half at each such turn and grows by one per limit's worth of healthy completions (AIMD), a small one
+ * more slowly: where there is one place, every second attempt at two would be turned away.
  * Nothing here ever counts against a command.
  */
 import type { DispatchTuning } from "./tuning.js";
@@ -79,7 +80,9 @@ export class EndpointHealth {
 
   /** An invocation went well, and `isLimitInUse` says whether a higher limit would have been used. */
   completed(isLimitInUse: boolean): void {
-    if (isLimitInUse && this.#limit < this.#limitMax) this.#limit = Math.min(this.#limitMax, this.#limit + 1 / this.#limit);
+    if (!isLimitInUse || this.#limit >= this.#limitMax) return;
+    const completions = Math.max(this.#limit, this.#tuning.growthCompletionsMin);
+    this.#limit = Math.min(this.#limitMax, this.#limit + 1 / completions);
   }
 
   unavailable(nowMs: number, generation: number, retryAfterMs: number | null, message: string): void {

@@ -12,6 +12,8 @@ export interface DispatchTuning {
   readonly backoffMaxMs: number;
   /** A `retryAfterMs` is believed up to here. */
   readonly retryAfterMaxMs: number;
+  /** A lowered limit grows by one per so many healthy completions at least; below that, trying for more costs more than it gains. */
+  readonly growthCompletionsMin: number;
   /** So many different entities failing in a row, with no outcome in between, mean that the endpoint is sick, not they. */
   readonly sickAfter: number;
   /** How many suspected entities are remembered; the oldest is forgotten first and would have to fail again. */
@@ -41,6 +43,7 @@ export const DISPATCH_TUNING: DispatchTuning = {
   backoffMinMs: 20,
   backoffMaxMs: 10_000,
   retryAfterMaxMs: 60_000,
+  growthCompletionsMin: 8,
   sickAfter: 4,
   suspectsMax: 4_096,
   gatherLatencyMs: 1,
