@@ -1,4 +1,5 @@
-"""A durable counter in plain Python, without an SDK: run `python3 counter.py`, then `npx holdfast register http://127.0.0.1:9001`."""
+"""A durable counter in plain Python, without an SDK. As a Lambda function its handler is `counter.handler`; over HTTP,
+run `python3 counter.py`, then `npx holdfast register http://127.0.0.1:9001`."""
 import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,15 +22,17 @@ def run(entity):
     return {"n": entity["n"], "outcomes": outcomes} | ({"state": total} if total != before else {})
 
 
+def handler(request, context=None):
+    if request["kind"] == "discover":
+        return {"holdfast": "1", "contracts": ["1"], "encodings": ["json"], "types": [COUNTER]}
+    return {"holdfast": "1", "invocation": request["invocation"], "entities": [run(entity) for entity in request["entities"]]}
+
+
 class Function(BaseHTTPRequestHandler):
     protocol_version, wbufsize = "HTTP/1.1", -1  # kept connections; headers and body leave together
 
     def do_POST(self):
-        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        answer = {"holdfast": "1", "contracts": ["1"], "encodings": ["json"], "types": [COUNTER]}
-        if request["kind"] == "invoke":
-            answer = {"holdfast": "1", "invocation": request["invocation"], "entities": [run(e) for e in request["entities"]]}
-        body = json.dumps(answer).encode()
+        body = json.dumps(handler(json.loads(self.rfile.read(int(self.headers["content-length"]))))).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))

@@ -25,7 +25,7 @@ export class LambdaServer {
   readonly #server: Server;
   readonly #options: LambdaServerOptions;
   readonly #functionByName = new Map<string, LambdaFunction>();
-  /** Requests by action, refused ones included. */
+  /** Requests by operation, refused ones included. */
   readonly requests = new Map<string, number>();
 
   private constructor(options: LambdaServerOptions) {
@@ -88,7 +88,9 @@ export class LambdaServer {
     const [name = "", inName] = named(decodeURIComponent(rawName));
     const qualifier = url.searchParams.get("Qualifier") ?? inName ?? LATEST;
     const action = actionOf(request.method ?? "", version, rest);
-    this.requests.set(action, (this.requests.get(action) ?? 0) + 1);
+    const isStreamed = version === "2021-11-15";
+    const operation = isStreamed ? "InvokeWithResponseStream" : action;
+    this.requests.set(operation, (this.requests.get(operation) ?? 0) + 1);
     if (this.#options.denied?.includes(`lambda:${action}`)) {
       const message = `User: arn:aws:iam::${ACCOUNT}:user/test is not authorized to perform: lambda:${action} on resource: ${name}`;
       return refuse(response, { status: 403, code: "AccessDeniedException", message });
@@ -97,7 +99,7 @@ export class LambdaServer {
     if (found === undefined) return refuse(response, missing(`${ACCOUNT}:function:${name}`));
     switch (action) {
       case "InvokeFunction":
-        return this.#invoke(found, qualifier, request, body, response, version === "2021-11-15");
+        return this.#invoke(found, qualifier, request, body, response, isStreamed);
       case "GetFunctionConfiguration": {
         const one = found.find(qualifier);
         return one === null ? refuse(response, missing(`${found.arn}:${qualifier}`)) : json(response, 200, configuration(one));

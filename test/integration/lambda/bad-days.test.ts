@@ -68,10 +68,13 @@ for (const handler of ["handler", "buffered"] as const) {
       world.server.function(NAME).remove(before.split(":").at(-1) ?? "");
       let settled = 0;
       const calls = ids(50).map((id) => world.client.call(Odd(id).add({})).finally(() => settled++));
-      await assert.rejects(
-        world.client.call(Odd("hasty").add({}), { headers: { "holdfast-deadline": "400ms" } }),
-        /aws_function_missing/,
-      );
+      const hasty = await fetch(`${world.router.ingressUrl}/odd/thing/hasty/add`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "holdfast-deadline": "400ms" },
+        body: "{}",
+      });
+      assert.equal(hasty.status, 503);
+      assert.match(await hasty.text(), /\[aws_function_missing\]","code":"function_unavailable"/);
       assert.equal(settled, 0);
       const registered = await world.router.registration.register(deploy(), false);
       assert.equal(registered.kind, "done");
