@@ -16,7 +16,12 @@ module.exports = {
       from: { path: "^src/core/.*\\.test\\.ts$" },
       to: { path: "^src/", pathNot: "^src/core/" },
     },
-    { name: "ports-import-only-core", severity: "error", from: { path: "^src/ports/" }, to: { pathNot: "^src/(core|ports)/" } },
+    {
+      name: "ports-import-only-core",
+      severity: "error",
+      from: { path: "^src/ports/", pathNot: "\\.test\\.ts$" },
+      to: { pathNot: "^src/(core|ports)/" },
+    },
     {
       name: "function-contract-knows-no-core",
       severity: "error",
