@@ -47,7 +47,7 @@ export class Alarms extends Construct {
       metricValue: "1",
       defaultValue: 0,
     });
-    this.errorLines = filter.metric({ period: FIVE_MINUTES, statistic: "Sum", label: "error lines" });
+    this.errorLines = filter.metric({ period: FIVE_MINUTES, statistic: "Sum" });
     const conditions = { ...serviceConditions(props), ...storageConditions(props.storage), ErrorLine: this.#errorLine() };
     this.all = Object.entries(conditions).map(([name, condition]) => this.#alarm(name, condition, props));
   }

@@ -1,4 +1,4 @@
-/** `register`, `deployments list | promote | rollback`. */
+/** `register`, `deployments list | promote | rollback | remove`. */
 import { type AdminConnection, askAdmin } from "./admin-client.js";
 import { CliProblem, EXIT } from "./exit-code.js";
 import { show, type Terminal, table } from "./terminal.js";
@@ -72,6 +72,11 @@ export async function promote(admin: AdminConnection, terminal: Terminal, id: st
 export async function rollBack(admin: AdminConnection, terminal: Terminal): Promise<void> {
   await askAdmin(admin, "/v1/deployments/rollback", { method: "POST" });
   show(terminal, { rolledBack: true }, ["rolled back; 'holdfast deployments list' shows what serves now"]);
+}
+
+export async function removeDeployment(admin: AdminConnection, terminal: Terminal, id: string): Promise<void> {
+  await askAdmin(admin, `/v1/deployments/${encodeURIComponent(id)}/remove`, { method: "POST" });
+  show(terminal, { removed: id }, [`${id} is removed; its endpoint may go`]);
 }
 
 function showOutcome(terminal: Terminal, outcome: Outcome): void {

@@ -1,7 +1,7 @@
 /** The command line: what can be typed, its help, and which function does it. */
 import { Command, Option } from "commander";
 import type { AdminConnection } from "./admin-client.js";
-import { listDeployments, promote, type RegisterOptions, register, rollBack } from "./deployment-commands.js";
+import { listDeployments, promote, type RegisterOptions, register, removeDeployment, rollBack } from "./deployment-commands.js";
 import { type DevOptions, dev } from "./dev.js";
 import {
   type EventsOptions,
@@ -107,6 +107,11 @@ function addDeploymentCommands(program: Command, streams: Streams): void {
     .command("rollback")
     .description("back to what served before the last change")
     .action(() => rollBack(adminOf(program), terminalOf(program, streams)));
+  deployments
+    .command("remove")
+    .argument("<id>")
+    .description("forget a deployment that nothing needs any more")
+    .action((id: string) => removeDeployment(adminOf(program), terminalOf(program, streams), id));
 }
 
 function addEntityCommands(program: Command, streams: Streams): void {

@@ -73,6 +73,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     types: settings.types,
     connect: (endpoint) => makeInvoker(endpoint, { aws: settings.aws, meter, local: options.local ?? {} }),
     changed: (deployments) => runner.deploy(deployments, registration.placements()),
+    openInvocations: (id) => runner.snapshot()?.dispatch.deployments.find(({ deployment }) => deployment === id)?.attempts ?? 0,
     log,
   });
   const budget = new RequestBudget(settings.ingress.limits.bodyBytesTotalMax);

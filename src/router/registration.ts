@@ -13,7 +13,14 @@ import type { Encoding } from "../protocol/function/contract.js";
 import { isSameEndpoint } from "./config/endpoint-address.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings } from "./config/settings.js";
 import { BookStore } from "./deployment/book-store.js";
-import { type DeploymentBook, promoted, rolledBack, withDeployment, withEndpoint } from "./deployment/deployment-book.js";
+import {
+  type DeploymentBook,
+  promoted,
+  rolledBack,
+  withDeployment,
+  withEndpoint,
+  withoutDeployment,
+} from "./deployment/deployment-book.js";
 import { ManifestProblem, type OperatorPolicies, readManifest } from "./deployment/manifest-reader.js";
 import type { AdminProblemCode } from "./ingress/problem-table.js";
 import type { TypeCatalog } from "./ingress/type-catalog.js";
@@ -30,6 +37,8 @@ export interface RegistrationOptions {
   connect(endpoint: FunctionSettings): InvokerPort;
   /** Called with all active deployments whenever they change, once also from `open`. */
   changed(deployments: readonly ActiveDeployment[]): void;
+  /** Invocations of a deployment that are under way here. */
+  openInvocations(deployment: string): number;
   readonly log: RegistrationLog;
 }
 
@@ -172,6 +181,21 @@ export class Registration implements TypeCatalog {
     if (changed.kind !== "changed") return changed;
     await this.#publish();
     this.#options.log.warn({ active: changed.book.active }, "deployments rolled back");
+    return { kind: "done", deployment: null, warnings: [] };
+  }
+
+  /** Forgets a deployment that nothing needs any more, so that its endpoint may go. */
+  async remove(id: string): Promise<RegistrationOutcome> {
+    const open = this.#options.openInvocations(id);
+    if (open > 0) return refused("deployment_in_use", `${id} is needed: ${open} of its invocations are under way`);
+    const changed = await this.#book.change((book) => {
+      const removal = withoutDeployment(book, id);
+      if (removal.kind === "missing") return refused("deployment_not_found", `no deployment '${id.slice(0, 100)}' is registered`);
+      if (removal.kind === "needed") return refused("deployment_in_use", `${id} is needed: ${removal.why}`);
+      return { kind: "changed", book: removal.book };
+    });
+    if (changed.kind !== "changed") return changed;
+    this.#options.log.info({ deployment: id }, "deployment removed");
     return { kind: "done", deployment: null, warnings: [] };
   }
 

@@ -20,7 +20,14 @@ import type { Registration } from "../registration.js";
 import { makeTracing } from "../tracing/tracing.js";
 import { AdminReply, respondJson } from "./admin-reply.js";
 import { type AdminTarget, addressOf, parseAdminTarget } from "./admin-target.js";
-import { listDeployments, listTypes, promoteDeployment, registerDeployment, rollBackDeployments } from "./deployment-routes.js";
+import {
+  listDeployments,
+  listTypes,
+  promoteDeployment,
+  registerDeployment,
+  removeDeployment,
+  rollBackDeployments,
+} from "./deployment-routes.js";
 import { isLocalHost } from "./local-host.js";
 
 export interface AdminOptions {
@@ -50,7 +57,7 @@ const PATHS = [
   "/metrics",
   "/v1/status",
   "/v1/types",
-  "/v1/deployments[/{id}/promote | /rollback]",
+  "/v1/deployments[/{id}/promote | /{id}/remove | /rollback]",
   "/v1/invoke/{address}/{command}",
   "/v1/state/{address}",
   "/v1/events/{address}",
@@ -209,7 +216,9 @@ export class AdminServer implements ExchangeHost {
     }
     if (method !== "POST") return methodRefusal(exchange, "POST");
     if (id === "rollback" && action === undefined) return rollBackDeployments(exchange, registration);
-    return action === "promote" && rest.length === 2 ? promoteDeployment(exchange, registration, id) : notFound();
+    if (rest.length !== 2) return notFound();
+    if (action === "promote") return promoteDeployment(exchange, registration, id);
+    return action === "remove" ? removeDeployment(exchange, registration, id) : notFound();
   }
 
   /** The ingress's own routes, with an operator's rights. */

@@ -1,4 +1,4 @@
-/** `/v1/deployments`: list, register, promote, roll back; and what the deployments serve. */
+/** `/v1/deployments`: list, register, promote, roll back, remove; and what the deployments serve. */
 import type { EntityType } from "../../core/entity/entity-type.js";
 import { endpointAddress, endpointForm } from "../config/endpoint-address.js";
 import { readEndpointOptions } from "../config/read-functions.js";
@@ -42,6 +42,15 @@ export function promoteDeployment(exchange: Exchange, registration: Registration
 export function rollBackDeployments(exchange: Exchange, registration: Registration): null {
   withBody(exchange, () => {
     answerWith(exchange, 200, registration.rollback());
+    return null;
+  });
+  return null;
+}
+
+/** Refused while anything needs it: what it serves, a rollback, invocations under way. */
+export function removeDeployment(exchange: Exchange, registration: Registration, id: string): null {
+  withBody(exchange, () => {
+    answerWith(exchange, 200, registration.remove(id));
     return null;
   });
   return null;

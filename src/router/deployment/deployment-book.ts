@@ -116,6 +116,28 @@ export function rolledBack(book: DeploymentBook): DeploymentBook | null {
   return last === undefined ? null : { ...book, active: last.active, past: book.past.slice(0, -1) };
 }
 
+export type Removal =
+  | { readonly kind: "removed"; readonly book: DeploymentBook }
+  | { readonly kind: "needed"; readonly why: string }
+  | { readonly kind: "missing" };
+
+/** Forgets a deployment that serves nothing and that no rollback would bring back next. Rollbacks that go further end before it. */
+export function withoutDeployment(book: DeploymentBook, id: string): Removal {
+  if (!book.deployments.some((deployment) => deployment.id === id)) return { kind: "missing" };
+  const served = Object.entries(book.active).filter(([, by]) => by === id);
+  if (served.length > 0) return { kind: "needed", why: `it serves ${served.map(([name]) => name).join(", ")}` };
+  const isNamed = book.past.map(({ active }) => Object.values(active).includes(id));
+  if (isNamed.at(-1) === true) return { kind: "needed", why: "a rollback would go back to it" };
+  return {
+    kind: "removed",
+    book: {
+      ...book,
+      deployments: book.deployments.filter((deployment) => deployment.id !== id),
+      past: book.past.slice(isNamed.lastIndexOf(true) + 1),
+    },
+  };
+}
+
 function withActive(book: DeploymentBook, active: ActiveMap, nowMs: number): DeploymentBook {
   if (isSame(book.active, active)) return book;
   const past = Object.keys(book.active).length === 0 ? [] : [...book.past, { endedAtMs: nowMs, active: book.active }];

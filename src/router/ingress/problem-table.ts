@@ -321,6 +321,12 @@ export const ADMIN_PROBLEMS = {
     "The member 'reasons' lists each. Correct the function; or force it, knowing that such commands will fault.",
   ),
   deployment_not_found: caller(404, "No such deployment", "No deployment with this id is registered.", "List the deployments."),
+  deployment_in_use: caller(
+    409,
+    "The deployment is needed",
+    "It serves an entity type, a rollback would go back to it, or invocations of it are under way; the detail says which.",
+    "Register or promote another deployment first, or try again when its invocations have ended.",
+  ),
   nothing_to_roll_back: caller(
     409,
     "Nothing to roll back to",

@@ -45,6 +45,7 @@ async function withAdmin(overrides: Partial<AdminOptions>, body: (running: Runni
     entropy: { bytes: (length) => randomBytes(length) },
     functions: [],
     types: {},
+    openInvocations: () => 0,
     connect: () => ({
       discover: async () => running.found,
       invoke: async () => ({ kind: "complete" }),
@@ -119,6 +120,8 @@ describe("the admin API", () => {
         "its loss was accepted when it was forced",
       );
       assert.equal((await post(`${url}/v1/deployments/nothing/promote`)).code, "deployment_not_found");
+      assert.equal((await post(`${url}/v1/deployments/nothing/remove`)).code, "deployment_not_found");
+      assert.equal((await post(`${url}/v1/deployments/${other}/remove`)).code, "deployment_in_use");
       const types = (await ask(`${url}/v1/types`)).json["types"] as { name: string; commands: { input: unknown }[] }[];
       assert.deepEqual([types[0]?.name, types[0]?.commands[0]?.input], ["shop/cart", { type: "object" }]);
     });

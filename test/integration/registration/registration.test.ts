@@ -57,6 +57,7 @@ class World {
       changed: (deployments) => {
         this.active = deployments;
       },
+      openInvocations: () => 0,
       log: silent,
       ...options,
     });
@@ -331,6 +332,36 @@ describe("registration", () => {
     world.answers.set(URL_A, { kind: "discovered", manifest: Buffer.from(`{"holdfast":"2","contracts":["2"],"types":[]}`) });
     const newer = await registration.register(URL_A, false);
     assert.ok(newer.kind === "refused" && newer.code === "manifest_version");
+  });
+
+  it("removes a deployment that nothing needs: not what serves, not what a rollback goes back to, nothing under way", async () => {
+    const world = new World();
+    world.answers.set(URL_A, manifest(CART));
+    world.answers.set(URL_B, manifest(CART));
+    let open = 0;
+    const registration = await world.open({ openInvocations: () => open });
+    const first = await registered(registration, URL_A);
+    const second = await registered(registration, URL_B);
+    world.answers.set(URL_A, manifest(CART, STOCK));
+    const third = await registered(registration, URL_A);
+    const removal = async (id: string): Promise<string> => {
+      const outcome = await registration.remove(id);
+      return outcome.kind === "refused" ? `${outcome.code}: ${outcome.detail}` : outcome.kind;
+    };
+    assert.match(await removal(third), /^deployment_in_use: .* it serves shop\/cart, shop\/stock$/);
+    assert.match(await removal(second), /^deployment_in_use: .* a rollback would go back to it$/);
+    open = 2;
+    assert.match(await removal(first), /^deployment_in_use: .* 2 of its invocations are under way$/);
+    open = 0;
+    assert.equal(await removal(first), "done");
+    assert.match(await removal(first), /^deployment_not_found: /);
+    const left = registration.list().map(({ id }) => id);
+    assert.deepEqual(left, [second, third]);
+    assert.equal((await registration.rollback()).kind, "done", "to the one that stayed");
+    const again = await registration.rollback();
+    assert.ok(again.kind === "refused" && again.code === "nothing_to_roll_back", "further back lies what was removed");
+    assert.deepEqual(world.served, [`shop/cart@${second}`]);
+    assert.equal((await world.open()).list().length, 2, "also after a restart");
   });
 });
 
