@@ -21,7 +21,7 @@ export interface DataLock {
 
 /**
  * Makes the folder if it is not there. Throws StorageProblem: `data_locked` names the holder; `data_unreadable`;
- * `disk_failed` when the file system has no locks. `flockProgram` is null to do without.
+ * `disk_full` when there is no room even for the holder's name; `disk_failed` when the file system has no locks. `flockProgram` is null to do without.
  */
 export async function lockDataFolder(root: string, flockProgram: string | null = "flock"): Promise<DataLock> {
   const path = `${root}/lock`;
@@ -51,8 +51,15 @@ export async function lockDataFolder(root: string, flockProgram: string | null =
     }
   } catch (error) {
     fs.closeSync(descriptor);
-    throw error;
+    throw error instanceof StorageProblem ? error : writeProblem(path, error);
   }
+}
+
+function writeProblem(path: string, error: unknown): StorageProblem {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== "ENOSPC" && code !== "EDQUOT") return new StorageProblem("disk_failed", path, `${path}: ${message}.`);
+  const remedy = "Free some space on the disk that holds the data folder, then start again.";
+  return new StorageProblem("disk_full", path, `${path}: no space left on the disk (${message}).`, remedy);
 }
 
 function openLockFile(root: string, path: string): number {

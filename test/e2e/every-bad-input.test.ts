@@ -45,6 +45,7 @@ const BAD_INPUTS: readonly BadInput[] = [
     file: "stored-data",
     test: "acknowledges nothing",
   },
+  { what: "a start on a full disk", codes: ["disk_full"], file: "stored-data", test: "already when it is started waits" },
   { what: "unreadable data directory", codes: ["data_unreadable"], file: "stored-data", test: "because it cannot be read" },
   { what: "damaged journal", codes: ["journal_damaged"], file: "stored-data", test: "because a journal file is damaged" },
   { what: "damaged document", codes: ["document_damaged"], file: "stored-data", test: "because a document is damaged" },

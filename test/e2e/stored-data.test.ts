@@ -153,6 +153,33 @@ describe("a router on a disk that is full", { skip: mounted === null && "needs t
     }
     assert.equal((await world.add("good")).status, 200);
   });
+
+  it("already when it is started waits, says why, and serves everything as soon as there is room", async (t) => {
+    const world = await World.started({ dataPath: join(disk, "more") });
+    t.after(() => world.end());
+    for (let id = 0; id < 10; id++) assert.equal((await world.add(`e${id}`)).status, 200);
+    await world.router.kill();
+    await fill();
+    const fresh = await World.make({ dataPath: join(disk, "fresh") });
+    t.after(() => fresh.end());
+    assert.match(await fresh.refusedStart(), /no space left.*\[disk_full\]/s, "one without data cannot even lock the folder");
+
+    const router = await world.launch();
+    t.after(() => router.kill());
+    await until(async () => /"code":"disk_full".*no space left/.test(router.errors));
+    assert.doesNotMatch(router.output, /ingress/, "it does not say that it serves");
+    await rm(join(disk, "filler"));
+    await router.said(/ingress +(\S+)/);
+    await router.kill();
+    await world.start();
+    for (let id = 0; id < 10; id++) assert.equal(await world.total(`e${id}`), 1);
+  });
+
+  /** Leaves no room at all. */
+  async function fill(): Promise<void> {
+    const { bsize, bavail } = await statfs(disk);
+    await writeFile(join(disk, "filler"), Buffer.alloc(bsize * bavail));
+  }
 });
 
 /** A tmpfs of 8 MB; null where this user may not mount one. */
