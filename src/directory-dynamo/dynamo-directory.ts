@@ -8,6 +8,7 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  type PutItemCommandOutput,
   QueryCommand,
   type QueryCommandOutput,
   ScanCommand,
@@ -49,6 +50,7 @@ export interface DynamoDirectoryOptions {
 
 /** A heartbeat, a query and a swap for each shard that is being flushed or claimed; heartbeats must not wait. */
 const CONNECTIONS: AwsConnections = { socketsMax: 64, connectTimeoutMs: 1_000, answerTimeoutMs: 3_000, silenceTimeoutMs: 3_000 };
+const COUNTED = { ReturnConsumedCapacity: "TOTAL" } as const;
 const CLOSED = "the directory is closed";
 
 type Found = DocumentReadOutcome & { readonly kind: "found" };
@@ -99,7 +101,7 @@ export class DynamoDirectory implements DirectoryPort {
     if (this.#isClosed) return { kind: "unknown", message: CLOSED };
     const { cluster, table } = this.#options;
     const condition = conditionOf(expected);
-    const command = new DeleteItemCommand({ TableName: table, Key: keyOf(cluster, key), ...condition });
+    const command = new DeleteItemCommand({ TableName: table, Key: keyOf(cluster, key), ...condition, ...COUNTED });
     return this.#track(this.#change("dynamodb:DeleteItem", 0, () => this.#client.send(command)));
   }
 
@@ -155,7 +157,7 @@ export class DynamoDirectory implements DirectoryPort {
     const { cluster, table, meter } = this.#options;
     const group = groupOfPrefix(cluster, prefix);
     const paging = from === undefined ? {} : { ExclusiveStartKey: from };
-    const common = { TableName: table, ConsistentRead: true, ReturnConsumedCapacity: "TOTAL", ...paging } as const;
+    const common = { TableName: table, ConsistentRead: true, ...COUNTED, ...paging };
     const page =
       group === null
         ? await this.#client.send(new ScanCommand({ ...common, ...filterOf(cluster, prefix) }))
@@ -167,16 +169,23 @@ export class DynamoDirectory implements DirectoryPort {
   async #swap(key: string, expected: string | null, token: string, body: Uint8Array): Promise<SwapOutcome> {
     const { cluster, table } = this.#options;
     const item = documentItem(cluster, key, token, await this.#packer.pack(body));
-    const command = new PutItemCommand({ TableName: table, Item: item, ...conditionOf(expected) });
+    const command = new PutItemCommand({ TableName: table, Item: item, ...conditionOf(expected), ...COUNTED });
     return this.#change("dynamodb:PutItem", itemBytes(item), () => this.#client.send(command));
   }
 
-  async #change(action: string, bytes: number, send: () => Promise<unknown>): Promise<SwapOutcome> {
-    this.#options.meter.count("dynamodb_write", writeUnits(bytes));
+  /** The item before counts too, when it is larger than `bytes`: only the answer says so. */
+  async #change(
+    action: string,
+    bytes: number,
+    send: () => Promise<Pick<PutItemCommandOutput, "ConsumedCapacity">>,
+  ): Promise<SwapOutcome> {
+    const { meter } = this.#options;
     try {
-      await send();
+      const { ConsumedCapacity } = await send();
+      meter.count("dynamodb_write", ConsumedCapacity?.CapacityUnits ?? writeUnits(bytes));
       return { kind: "happened" };
     } catch (error) {
+      meter.count("dynamodb_write", writeUnits(bytes));
       if (error instanceof ConditionalCheckFailedException) return { kind: "conflict" };
       const { code, message } = this.#failure(action, error);
       return { kind: "unknown", code, message };
