@@ -1,6 +1,6 @@
 /**
- * Functions in a process of their own, in plain Node: `node function-entry.js [port]`. Two endpoints: `/good` counts and
- * echoes; `/odd` answers as badly as the command asks it to. Says `functions on URL`.
+ * Functions in a process of their own, in plain Node: `node function-entry.js [port]`. Two endpoints: `/good` counts, and
+ * passes counts on; `/odd` answers as badly as the command asks it to. Says `functions on URL`.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 interface Command {
   readonly n: number;
   readonly name: string;
-  readonly input: { readonly by?: number; readonly ms?: number; readonly how?: string } | undefined;
+  readonly input: { readonly by?: number; readonly ms?: number; readonly how?: string; readonly to?: string } | undefined;
 }
 
 interface Entity {
@@ -33,7 +33,7 @@ const type = (name: string, commands: readonly string[], queries: readonly strin
   wishes: { expose: ["state"] },
 });
 const manifest = (...types: readonly object[]) => JSON.stringify({ holdfast: "1", contracts: ["1"], encodings: ["json"], types });
-const GOOD = manifest(type("e2e/counter", ["add", "slow", "hidden"], ["total"]));
+const GOOD = manifest(type("e2e/counter", ["add", "slow", "hidden"], ["total"]), type("e2e/passer", ["pass"]));
 const ODD = manifest(type("e2e/odd", ["answer"]), type("e2e/echo", ["put"]));
 
 const server = createServer((request, response) => {
@@ -68,7 +68,8 @@ async function count(entity: Entity): Promise<object> {
   for (const { n, name, input } of entity.commands) {
     if (name === "slow") await new Promise((resolve) => setTimeout(resolve, input?.ms ?? 100));
     if (name !== "total") total += input?.by ?? 1;
-    outcomes.push({ n, reply: total });
+    const send = { to: { type: "e2e/counter", id: input?.to ?? "nobody" }, command: "add", input: { by: input?.by ?? 1 } };
+    outcomes.push({ n, reply: total, ...(name === "pass" && { effects: [{ send }] }) });
   }
   return { n: entity.n, outcomes, ...(total === before ? {} : { state: { count: total } }) };
 }

@@ -5,9 +5,10 @@ import { mkdtemp, readdir, readFile, rm, statfs, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { onlyLocal } from "./place.js";
 import { until, World } from "./world.js";
 
-describe("a router whose data folder is not what it should be", () => {
+describe("a router whose data folder is not what it should be", { skip: onlyLocal }, () => {
   let world: World;
   before(async () => {
     world = await World.started();
@@ -119,7 +120,9 @@ describe("a router whose data folder is not what it should be", () => {
 });
 
 const mounted = await smallDisk();
-describe("a router on a disk that is full", { skip: mounted === null && "needs the right to mount a small disk" }, () => {
+describe("a router on a disk that is full", {
+  skip: onlyLocal || (mounted === null && "needs the right to mount a small disk"),
+}, () => {
   const disk = mounted ?? "";
   after(async () => {
     spawnSync("umount", [disk]);
