@@ -8,7 +8,7 @@ import type { DocumentCodec } from "./ownership/documents.js";
 import type { OrphanLimits } from "./ownership/orphan-sweep.js";
 import type { UpkeepLimits } from "./ownership/upkeep.js";
 import type { ShardLimits } from "./shard/shard-host.js";
-import type { Checksum } from "./store/crc32.js";
+import type { SegmentTools } from "./store/segment-tools.js";
 import type { StoreLimits } from "./store/store-options.js";
 
 export interface CoreSettings {
@@ -30,10 +30,9 @@ export interface CoreSettings {
   readonly memory: { readonly totalBytes: number; readonly reserveBytes: number; readonly cacheBytes: number };
 }
 
-export interface CoreTools {
+export interface CoreTools extends SegmentTools {
   readonly documentCodec: DocumentCodec;
   recordCodec(clusterId: Uint8Array): RecordCodec;
-  readonly checksum: Checksum;
 }
 
 export interface Moment {

@@ -3,7 +3,7 @@ import { DEFAULT_ADMISSION_LIMITS } from "../core/admission/admission.js";
 import type { CoreSettings } from "../core/core-settings.js";
 import { DEFAULT_STORE_LIMITS } from "../core/store/store-options.js";
 import type { JournalLimits } from "../ports/journal.js";
-import type { JournalSettings, Settings } from "./config/settings.js";
+import type { JournalSettings, Settings, SnapshotSettings } from "./config/settings.js";
 
 export type LocalCoreSettings = Omit<CoreSettings, "incarnation" | "freshClusterId" | "nonceSeed" | "placements">;
 
@@ -44,7 +44,10 @@ const TUNING: Readonly<Record<JournalSettings["kind"], JournalTuning>> = {
 
 /** `limits` are what the journal that was opened says of itself. */
 export function coreSettings(
-  settings: Pick<Settings, "cluster" | "shards" | "memory"> & { readonly journal: Pick<JournalSettings, "kind"> },
+  settings: Pick<Settings, "cluster" | "shards" | "memory"> & {
+    readonly journal: Pick<JournalSettings, "kind">;
+    readonly snapshots: Pick<SnapshotSettings, "kind">;
+  },
   limits: JournalLimits,
 ): LocalCoreSettings {
   const { cacheBytes, totalBytes } = settings.memory;
@@ -79,7 +82,8 @@ export function coreSettings(
       resultsMax: 20_000_000,
       messageWindow: 1_024,
     },
-    store: DEFAULT_STORE_LIMITS,
+    // On the local disk packing would cost more time than it saves.
+    store: { ...DEFAULT_STORE_LIMITS, isDeflated: settings.snapshots.kind === "s3" },
     upkeep: {
       tailBytesTarget,
       tailRecordsTarget,

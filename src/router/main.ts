@@ -5,7 +5,6 @@
  * open), the core (claim, replay). Order of a stop: the ingress takes nothing new and finishes what it has; the core
  * drains, flushes, releases its shards and seals its log; storage closes; the lock goes last.
  */
-import { crc32 } from "node:zlib";
 import type { DeploymentLimits } from "../core/input.js";
 import type { InProcessFunction } from "../invoker/in-process/in-process-invoker.js";
 import { documentCodec } from "../protocol/record/document-codec.js";
@@ -15,6 +14,7 @@ import { openStorage, type Storage } from "./composition/storage.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings, type Settings } from "./config/settings.js";
 import { coreSettings } from "./core-settings.js";
 import { CoreRunner, type RunnerEnd, type RunnerLog } from "./driver/core-runner.js";
+import { segmentTools } from "./driver/segment-tools.js";
 import { openHttpServers } from "./http-servers.js";
 import { RequestBudget } from "./ingress/request-budget.js";
 import { makeLogger } from "./logger.js";
@@ -86,7 +86,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
   });
   const runner = new CoreRunner({
     settings: coreSettings(settings, storage.journal),
-    tools: { documentCodec, recordCodec, checksum: (bytes, seed) => crc32(bytes, seed) },
+    tools: { documentCodec, recordCodec, ...segmentTools },
     ports: {
       journal: storage.journal,
       directory: storage.directory,

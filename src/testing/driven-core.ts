@@ -1,5 +1,4 @@
 /** One incarnation of the real core under the real driver, on ports in memory and on virtual time. */
-import { crc32 } from "node:zlib";
 import type { Answer } from "../core/effect.js";
 import type { Input } from "../core/input.js";
 import { RouterCore } from "../core/router-core.js";
@@ -12,6 +11,7 @@ import { recordCodec } from "../protocol/record/record-codec.js";
 import { coreSettings } from "../router/core-settings.js";
 import { Incarnation } from "../router/driver/incarnation.js";
 import { inlineCompactor } from "../router/driver/merge-segments.js";
+import { segmentTools } from "../router/driver/segment-tools.js";
 import type { VirtualClock } from "./virtual-clock.js";
 import { Activity, watched } from "./watched.js";
 
@@ -36,22 +36,24 @@ export class DrivenCore {
   constructor(number: number, storage: TestStorage, invokerOf: (deployment: string) => InvokerPort | null, clock: VirtualClock) {
     const activity = this.#activity;
     const { journal, directory, snapshots } = storage;
-    const checksum = (bytes: Uint8Array, seed?: number): number => crc32(bytes, seed);
     this.core = new RouterCore(
       {
-        ...coreSettings({ cluster: "test", shards: 1, memory: MEMORY, journal: { kind: "memory" } }, journal),
+        ...coreSettings(
+          { cluster: "test", shards: 1, memory: MEMORY, journal: { kind: "memory" }, snapshots: { kind: "memory" } },
+          journal,
+        ),
         incarnation: `test-${number}`,
         freshClusterId: new Uint8Array(16).fill(1),
         nonceSeed: new Uint8Array(16).fill(number),
         placements: [],
       },
-      { documentCodec, recordCodec, checksum },
+      { documentCodec, recordCodec, ...segmentTools },
     );
     const ports = {
       journal: watched(journal, activity),
       directory: watched(directory, activity),
       snapshots: watched(snapshots, activity),
-      compactor: watched(inlineCompactor(snapshots, checksum), activity),
+      compactor: watched(inlineCompactor(snapshots, segmentTools), activity),
       clock,
       invokerOf: (deployment: string) => {
         const invoker = invokerOf(deployment);

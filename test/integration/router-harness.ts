@@ -1,5 +1,4 @@
 /** A router over memory adapters with a scripted in-process function, for tests that need the whole path and nothing outside. */
-import { crc32 } from "node:zlib";
 import type { Answer } from "../../src/core/effect.js";
 import { DEFAULT_POLICY, type EntityType } from "../../src/core/entity/entity-type.js";
 import type { ActiveDeployment, CommandArrived } from "../../src/core/input.js";
@@ -12,6 +11,7 @@ import { recordCodec } from "../../src/protocol/record/record-codec.js";
 import { coreSettings } from "../../src/router/core-settings.js";
 import { CoreRunner } from "../../src/router/driver/core-runner.js";
 import { inlineCompactor } from "../../src/router/driver/merge-segments.js";
+import { segmentTools } from "../../src/router/driver/segment-tools.js";
 import { systemClock, systemEntropy } from "../../src/router/system-clock.js";
 import { MemorySnapshots } from "../../src/snapshots-memory/memory-snapshots.js";
 import { demoFunction } from "./demo-function.js";
@@ -31,13 +31,14 @@ export async function startTestRouter(storage: Storage = freshStorage(), limits:
   const invoker = new InProcessInvoker(demoFunction, systemClock);
   const quiet = { info: () => undefined, warn: () => undefined, error: (fields: object) => console.error(fields) };
   const memory = { cacheBytes: 16 << 20, totalBytes: 64 << 20 };
-  const settings = coreSettings({ cluster: "test", shards: 3, memory, journal: { kind: "memory" } }, storage.journal);
+  const kind = "memory";
+  const settings = coreSettings({ cluster: "test", shards: 3, memory, journal: { kind }, snapshots: { kind } }, storage.journal);
   const runner = new CoreRunner({
     settings: { ...settings, shard: { ...settings.shard, retryMinMs: 1, retryMaxMs: 10, ...limits } },
-    tools: { documentCodec, recordCodec, checksum: (bytes, seed) => crc32(bytes, seed) },
+    tools: { documentCodec, recordCodec, ...segmentTools },
     ports: {
       ...storage,
-      compactor: inlineCompactor(storage.snapshots, (bytes, seed) => crc32(bytes, seed)),
+      compactor: inlineCompactor(storage.snapshots, segmentTools),
       clock: systemClock,
       invokerOf: () => invoker,
     },

@@ -6,10 +6,10 @@ import { DEFAULT_POLICY, type EntityType } from "../../src/core/entity/entity-ty
 import type { EntityResult, InvocationEntity } from "../../src/core/entity/invocation.js";
 import type { CommandArrived, Input } from "../../src/core/input.js";
 import { RouterCore } from "../../src/core/router-core.js";
-import { crc32 } from "../../src/core/store/crc32.js";
 import { DEFAULT_STORE_LIMITS } from "../../src/core/store/store-options.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { recordCodec } from "../../src/protocol/record/record-codec.js";
+import { segmentTools } from "../../src/router/driver/segment-tools.js";
 import { CLUSTER_ID, Storage } from "./storage.js";
 
 export const CART = "shop/cart";
@@ -100,7 +100,7 @@ export class CoreBench {
   constructor(incarnation: string, storage: Storage = new Storage(), changed: Partial<CoreSettings> = {}) {
     this.storage = storage;
     this.#incarnation = incarnation;
-    this.core = new RouterCore(settingsOf(incarnation, changed), { documentCodec, recordCodec, checksum: crc32 });
+    this.core = new RouterCore(settingsOf(incarnation, changed), { documentCodec, recordCodec, ...segmentTools });
     this.give({ kind: "deploymentsChanged", deployments: [{ id: "d-1", types: [cart, ledger], limits }], placements: [] });
   }
 

@@ -1,12 +1,12 @@
 /** One start of the simulated router: the real core, driven by events of the world, until it ends or crashes. */
 
-import { crc32 } from "node:zlib";
 import type { CoreSettings } from "../../src/core/core-settings.js";
 import type { Effect, EndReason } from "../../src/core/effect.js";
 import type { Input } from "../../src/core/input.js";
 import { RouterCore } from "../../src/core/router-core.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { recordCodec } from "../../src/protocol/record/record-codec.js";
+import { segmentTools } from "../../src/router/driver/segment-tools.js";
 import type { Caller } from "./disk.js";
 import type { Random } from "./random.js";
 import type { SimDirectory } from "./sim-directory.js";
@@ -49,7 +49,7 @@ export class Incarnation implements Caller {
   constructor(settings: CoreSettings, around: Surroundings) {
     this.name = settings.incarnation;
     this.#around = around;
-    this.core = new RouterCore(settings, { documentCodec, recordCodec, checksum: (bytes, seed) => crc32(bytes, seed) });
+    this.core = new RouterCore(settings, { documentCodec, recordCodec, ...segmentTools });
   }
 
   get isAlive(): boolean {

@@ -11,6 +11,8 @@ export const TIMEOUT_MS = 1_500;
 
 /** Large entries go to the snapshot store in one seed of so many; in every second of these, most do, and many fit nowhere else. */
 const SPILLING_OF = 4;
+/** Segments are deflated in one seed of so many. */
+const DEFLATING_OF = 3;
 
 export type SharedSettings = Omit<CoreSettings, "incarnation" | "nonceSeed">;
 
@@ -48,6 +50,7 @@ export function drawSettings(random: Random, seed: number): SharedSettings {
       resultsMax: 1_000_000,
     },
     store: {
+      isDeflated: seed % DEFLATING_OF === 0,
       compactionReadBytes: random.pick([4_096, 65_536]),
       deletionGraceMs: random.pick([0, 200, 2_000]),
       scanPinnedBytesMax: random.pick([65_536, 8 << 20]),

@@ -3,7 +3,6 @@
  * run here, in the moment in which they end. `onDelete` sees every object that vanishes.
  */
 
-import { crc32 } from "node:zlib";
 import { equalBytes } from "../../src/core/bytes/compare.js";
 import type { ObjectsFound } from "../../src/core/input.js";
 import { mergeCells } from "../../src/core/store/key-spaces/cell.js";
@@ -17,6 +16,7 @@ import type {
   StoreEffect,
   StoreInput,
 } from "../../src/core/store/store-io.js";
+import { segmentTools } from "../../src/router/driver/segment-tools.js";
 import type { Caller, Disk } from "./disk.js";
 
 type Report = (input: StoreInput) => void;
@@ -150,7 +150,7 @@ export class SimSnapshots {
   }
 
   #merge(job: CompactionJob): Merged {
-    const merge = new SegmentMerge(job, mergeCells, (bytes, seed) => crc32(bytes, seed));
+    const merge = new SegmentMerge(job, mergeCells, segmentTools);
     const chunks: Uint8Array[] = [];
     for (;;) {
       const step = merge.step();

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8, readUtf8 } from "../../src/core/bytes/utf8.js";
 import { BlockCursor } from "../../src/core/store/block.js";
-import { crc32 } from "../../src/core/store/crc32.js";
 import { OpenSegment } from "../../src/core/store/open-segment.js";
 import { SegmentMerge } from "../../src/core/store/segment-merge.js";
 import type { SegmentReference } from "../../src/core/store/segment-reference.js";
 import { CHUNK_BYTES_MAX, SegmentWriter } from "../../src/core/store/segment-writer.js";
 import type { CompactionJob } from "../../src/core/store/store-io.js";
 import { PARTIAL, TOMBSTONE } from "../../src/core/store/version-fold.js";
+import { segmentTools } from "../../src/router/driver/segment-tools.js";
 import { concatenated, StoreDriver } from "./store-driver.js";
 
 type Row = readonly [key: string, value: string, flags?: number, expiresAtMs?: number];
@@ -17,7 +17,7 @@ const CLUSTER = encodeUtf8("merge");
 const joined = (newer: Uint8Array, older: Uint8Array) => encodeUtf8(`${readUtf8(newer)}+${readUtf8(older)}`);
 
 function written(driver: StoreDriver, object: string, rows: readonly Row[]): SegmentReference {
-  const writer = new SegmentWriter({ clusterId: CLUSTER, object }, 0, crc32);
+  const writer = new SegmentWriter({ clusterId: CLUSTER, object }, 0, segmentTools, false);
   for (const [key, value, flags = 0, expiresAtMs = 0] of rows) writer.add(encodeUtf8(key), flags, expiresAtMs, encodeUtf8(value));
   const chunks: Uint8Array[] = [];
   for (let chunk = writer.takeRest(); chunk !== null; chunk = writer.takeRest()) chunks.push(chunk);
@@ -26,7 +26,7 @@ function written(driver: StoreDriver, object: string, rows: readonly Row[]): Seg
 }
 
 function jobOf(inputs: readonly SegmentReference[], isBottom: boolean): CompactionJob {
-  return { object: "out", clusterId: CLUSTER, inputs, isBottom, nowMs: 1_000, level: 1, readBytes: 16_000 };
+  return { object: "out", clusterId: CLUSTER, inputs, isBottom, nowMs: 1_000, level: 1, isDeflated: false, readBytes: 16_000 };
 }
 
 /** Runs a merge to its end; what it wrote, row by row, and the largest chunk. */
@@ -34,7 +34,7 @@ function merged(
   driver: StoreDriver,
   job: CompactionJob,
 ): { readonly rows: Row[]; readonly chunkBytesMax: number; readonly reads: number } {
-  const merge = new SegmentMerge(job, joined, crc32);
+  const merge = new SegmentMerge(job, joined, segmentTools);
   const chunks: Uint8Array[] = [];
   for (let reads = 0; ; ) {
     const step = merge.step();
@@ -51,14 +51,13 @@ function merged(
 }
 
 function rowsOf(bytes: Uint8Array, reference: SegmentReference): Row[] {
-  const segment = new OpenSegment(1, reference, bytes.subarray(bytes.length - reference.tailBytes), CLUSTER, crc32);
+  const segment = new OpenSegment(1, reference, bytes.subarray(bytes.length - reference.tailBytes), CLUSTER, segmentTools);
   const rows: Row[] = [];
   for (let block = 0; block < segment.blocks; block++) {
     const from = segment.blockOffset(block);
     const content = bytes.subarray(from, from + segment.blockLength(block));
-    segment.checkBlock(block, content);
     const cursor = new BlockCursor();
-    cursor.reset(content, reference.object);
+    cursor.reset(segment.openBlock(block, content), reference.object);
     while (cursor.next()) rows.push([readUtf8(cursor.key), readUtf8(cursor.value), cursor.flags, cursor.expiresAtMs]);
   }
   return rows;
@@ -130,7 +129,7 @@ test("a read that fails ends the merge; a missing or damaged input does so by it
     { bytes: spoilt, code: "segment_damaged" },
   ] as const;
   for (const { bytes, code } of cases) {
-    const merge = new SegmentMerge(jobOf(inputs, true), joined, crc32);
+    const merge = new SegmentMerge(jobOf(inputs, true), joined, segmentTools);
     for (;;) {
       const step = merge.step();
       if (step.kind === "read") {

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8, readUtf8 } from "../../src/core/bytes/utf8.js";
 import { CacheBudget } from "../../src/core/store/cache-budget.js";
-import { crc32 } from "../../src/core/store/crc32.js";
 import type { SegmentReference } from "../../src/core/store/segment-reference.js";
 import { COLD, type Completion, ShardStore } from "../../src/core/store/shard-store.js";
 import type { StoreEffect } from "../../src/core/store/store-io.js";
 import { DEFAULT_STORE_LIMITS } from "../../src/core/store/store-options.js";
+import { segmentTools } from "../../src/router/driver/segment-tools.js";
 import { StoreDriver } from "./store-driver.js";
 
 /** Partial values in these tests: the newer text in front of the older one. */
@@ -33,7 +33,7 @@ class Bench {
       clusterId: encodeUtf8("c1"),
       nextRequest: () => ++this.#requests,
       nextObjectName: () => `s/${++this.#objects}`,
-      checksum: crc32,
+      ...segmentTools,
       merge: joined,
       cache: this.cache,
       limits: DEFAULT_STORE_LIMITS,

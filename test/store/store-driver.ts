@@ -2,10 +2,10 @@
  * A driver for shard stores over a plain map of objects, one IO at a time in the order that the caller picks, with the
  * failures that it asks for. Merges run inline.
  */
-import { crc32 } from "../../src/core/store/crc32.js";
 import { SegmentMerge } from "../../src/core/store/segment-merge.js";
 import type { Compacted, ObjectRead, ObjectWritten, StoreEffect, StoreInput } from "../../src/core/store/store-io.js";
 import type { MergeValues } from "../../src/core/store/version-fold.js";
+import { segmentTools } from "../../src/router/driver/segment-tools.js";
 
 /** `lost`: a write answers `unknown` and nothing is there; `ghost`: it answers `unknown` and the object is there all the same. */
 export type Fate = "ok" | "fail" | "lost" | "ghost";
@@ -54,7 +54,7 @@ export class StoreDriver {
   }
 
   #compact(job: Extract<StoreEffect, { kind: "compact" }>["job"], fate: Fate): Compacted {
-    const merge = new SegmentMerge(job, this.merge, crc32);
+    const merge = new SegmentMerge(job, this.merge, segmentTools);
     const chunks: Uint8Array[] = [];
     for (;;) {
       const step = merge.step();

@@ -8,10 +8,10 @@ import fc from "fast-check";
 import { compareBytes } from "../../src/core/bytes/compare.js";
 import { encodeUtf8, readUtf8 } from "../../src/core/bytes/utf8.js";
 import { CacheBudget } from "../../src/core/store/cache-budget.js";
-import { crc32 } from "../../src/core/store/crc32.js";
 import type { ScanRange } from "../../src/core/store/range-scan.js";
 import type { SegmentReference } from "../../src/core/store/segment-reference.js";
 import { COLD, type Completion, ShardStore } from "../../src/core/store/shard-store.js";
+import { segmentTools } from "../../src/router/driver/segment-tools.js";
 import { type Fate, StoreDriver } from "./store-driver.js";
 
 /** A merged text keeps the newest three parts, so that it does not grow for ever and still tells what was merged. */
@@ -49,6 +49,7 @@ const isPartialKey = (key: string) => key.startsWith("c");
 class Run {
   readonly #driver = new StoreDriver(joined);
   readonly #cacheBytes: number;
+  readonly #isDeflated: boolean;
   #store: ShardStore;
   #cache: CacheBudget;
   #nowMs = 1_000;
@@ -71,8 +72,9 @@ class Run {
     deletes: 0,
   };
 
-  constructor(cacheBytes: number) {
+  constructor(cacheBytes: number, isDeflated: boolean) {
     this.#cacheBytes = cacheBytes;
+    this.#isDeflated = isDeflated;
     this.#cache = new CacheBudget(cacheBytes);
     this.#store = this.#opened([]);
   }
@@ -176,10 +178,16 @@ class Run {
       clusterId: encodeUtf8("model"),
       nextRequest: () => ++this.#requests,
       nextObjectName: () => `s/${++this.#objects}`,
-      checksum: crc32,
+      ...segmentTools,
       merge: joined,
       cache: this.#cache,
-      limits: { compactionReadBytes: 20_000, deletionGraceMs: 40, scanPinnedBytesMax: 30_000, scanVisitedMax: 20 },
+      limits: {
+        isDeflated: this.#isDeflated,
+        compactionReadBytes: 20_000,
+        deletionGraceMs: 40,
+        scanPinnedBytesMax: 30_000,
+        scanVisitedMax: 20,
+      },
     });
     store.open(this.#driver.queue);
     store.step(this.#nowMs, [], this.#driver.queue);
@@ -335,9 +343,10 @@ test("under random writes, flushes, merges, evictions, crashes and failing IO th
   fc.assert(
     fc.property(
       fc.constantFrom(0, 60_000, 400_000, 8_000_000),
+      fc.boolean(),
       fc.array(step, { minLength: 1, maxLength: 400, size: "max" }),
-      (cacheBytes, steps) => {
-        const run = new Run(cacheBytes);
+      (cacheBytes, isDeflated, steps) => {
+        const run = new Run(cacheBytes, isDeflated);
         for (const each of steps) run.take(each);
         run.finish();
         for (const [name, count] of Object.entries(run.counts)) sums[name] = (sums[name] ?? 0) + count;

@@ -75,6 +75,8 @@ function makeShards(parts: OpeningParts, claimed: Claimed): Opened {
       nextRequest: () => ids.nextRequest(),
       nextObjectName: () => ids.nextObjectName(shard, epoch),
       checksum: tools.checksum,
+      deflate: tools.deflate,
+      inflate: tools.inflate,
       merge: mergeCells,
       cache: parts.cache,
       limits: settings.store,

@@ -1,4 +1,4 @@
-/** Checked blocks of segments, bounded in bytes, the least recently used dropped first. Shared by all stores of a router. */
+/** The entries of checked blocks of segments, unpacked, bounded in bytes, the least recently used dropped first. Shared by all stores of a router. */
 const BLOCKS_PER_SEGMENT_MAX = 2 ** 24;
 /** A map entry and a buffer's own cost, roughly. */
 const ENTRY_BYTES = 200;

@@ -133,10 +133,9 @@ export class BlockReads {
     const start = segment.blockOffset(read.first);
     for (let block = read.first; block < read.end; block++) {
       const from = segment.blockOffset(block) - start;
-      const content = bytes.subarray(from, from + segment.blockLength(block));
-      segment.checkBlock(block, content);
-      this.#options.cache.blocks.put(segment.id, block, content);
-      for (const waiter of read.waiters) waiter.take(blockId(segment.id, block), content);
+      const entries = segment.openBlock(block, bytes.subarray(from, from + segment.blockLength(block)));
+      this.#options.cache.blocks.put(segment.id, block, entries);
+      for (const waiter of read.waiters) waiter.take(blockId(segment.id, block), entries);
     }
   }
 }

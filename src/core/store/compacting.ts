@@ -66,6 +66,7 @@ export class Compacting {
       isBottom: plan.isBottom,
       nowMs: this.#clock.nowMs,
       level: 1 + Math.max(...inputs.map((input) => input.level)),
+      isDeflated: limits.isDeflated,
       readBytes: limits.compactionReadBytes,
     };
     this.#running = { request: nextRequest(), job, segment: null };
@@ -102,9 +103,9 @@ export class Compacting {
       this.#fail(running);
       return true;
     }
-    const { clusterId, checksum, cache } = this.#options;
+    const { clusterId, cache } = this.#options;
     try {
-      this.#finish(running, new OpenSegment(cache.nextSegmentId(), running.segment, result.bytes, clusterId, checksum));
+      this.#finish(running, new OpenSegment(cache.nextSegmentId(), running.segment, result.bytes, clusterId, this.#options));
     } catch (error) {
       if (!(error instanceof SegmentFault)) throw error;
       this.#fail(running);

@@ -1,8 +1,8 @@
 /** Writes a frozen table as a segment, chunk by chunk. The table must not change meanwhile. */
-import type { Checksum } from "./crc32.js";
 import type { OrderPlace } from "./key-order.js";
 import type { SegmentIdentity } from "./segment-format.js";
 import type { SegmentReference } from "./segment-reference.js";
+import type { SegmentTools } from "./segment-tools.js";
 import { SegmentWriter } from "./segment-writer.js";
 import type { SlabTable } from "./slab-table.js";
 import type { ChunkSource } from "./store-io.js";
@@ -17,9 +17,9 @@ export class FlushSource implements ChunkSource {
   readonly #place: OrderPlace;
   #isWritten = false;
 
-  constructor(table: SlabTable, identity: SegmentIdentity, checksum: Checksum) {
+  constructor(table: SlabTable, identity: SegmentIdentity, tools: SegmentTools, isDeflated: boolean) {
     this.#table = table;
-    this.#writer = new SegmentWriter(identity, 0, checksum);
+    this.#writer = new SegmentWriter(identity, 0, tools, isDeflated);
     this.#place = table.order.first();
   }
 

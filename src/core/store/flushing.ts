@@ -77,8 +77,8 @@ export class Flushing {
       const { source } = writing;
       if (source.reference === null || source.tail === null)
         throw new Error(`${writing.object} was reported written before it was pulled to its end`);
-      const { clusterId, checksum, cache } = this.#options;
-      const segment = new OpenSegment(cache.nextSegmentId(), source.reference, source.tail, clusterId, checksum);
+      const { clusterId, cache } = this.#options;
+      const segment = new OpenSegment(cache.nextSegmentId(), source.reference, source.tail, clusterId, this.#options);
       this.#flushed = { coveredTo: this.#coveredTo, segment };
       this.#failures = 0;
     } else {
@@ -97,9 +97,9 @@ export class Flushing {
   }
 
   #write(table: SlabTable, effects: StoreEffect[]): void {
-    const { clusterId, checksum, nextObjectName, nextRequest } = this.#options;
+    const { clusterId, limits, nextObjectName, nextRequest } = this.#options;
     const object = nextObjectName();
-    const source = new FlushSource(table, { clusterId, object }, checksum);
+    const source = new FlushSource(table, { clusterId, object }, this.#options, limits.isDeflated);
     const request = nextRequest();
     this.#writing = { request, object, source };
     effects.push({ kind: "writeObject", request, object, source });

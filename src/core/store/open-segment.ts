@@ -3,11 +3,11 @@
  * block it must be. The tail's bytes are kept as they were read; nothing is parsed per block.
  */
 
-import { checkBlock } from "./block.js";
+import { openBlock } from "./block.js";
 import { mayContain } from "./bloom-filter.js";
-import type { Checksum } from "./crc32.js";
 import { damaged, encodeHeader, readFooter, seedOf } from "./segment-format.js";
 import { coversKey, type SegmentReference } from "./segment-reference.js";
+import type { SegmentTools } from "./segment-tools.js";
 
 export class OpenSegment {
   readonly reference: SegmentReference;
@@ -22,11 +22,12 @@ export class OpenSegment {
   readonly #filterBytes: number;
   readonly #filterProbes: number;
   readonly #seed: number;
-  readonly #checksum: Checksum;
+  readonly #tools: SegmentTools;
 
   /** Checks the tail; throws `SegmentFault`. Keeps `tail`, or a copy where it is a part of something larger. */
-  constructor(id: number, reference: SegmentReference, tail: Uint8Array, clusterId: Uint8Array, checksum: Checksum) {
+  constructor(id: number, reference: SegmentReference, tail: Uint8Array, clusterId: Uint8Array, tools: SegmentTools) {
     const { object } = reference;
+    const { checksum } = tools;
     const identity = { clusterId, object };
     if (tail.length !== reference.tailBytes)
       throw damaged(object, `its tail has ${tail.length} bytes instead of ${reference.tailBytes}`);
@@ -34,7 +35,7 @@ export class OpenSegment {
     this.id = id;
     this.reference = reference;
     this.#tail = tail.byteLength === tail.buffer.byteLength ? tail : tail.slice();
-    this.#checksum = checksum;
+    this.#tools = tools;
     const header = encodeHeader(identity, checksum);
     this.#seed = seedOf(header, checksum);
     this.#filterAt = footer.indexBytes;
@@ -87,11 +88,11 @@ export class OpenSegment {
     return length;
   }
 
-  /** Throws `SegmentFault` where these are not the bytes of that block. */
-  checkBlock(block: number, bytes: Uint8Array): void {
+  /** The entries of a block: a view of `bytes` or unpacked from them. Throws `SegmentFault` where these are not its bytes. */
+  openBlock(block: number, bytes: Uint8Array): Uint8Array {
     const { object } = this.reference;
     if (bytes.length !== this.blockLength(block)) throw damaged(object, `block ${block} ends early: the object is too short`);
-    checkBlock(bytes, object, this.#seed, this.blockOffset(block), this.#checksum);
+    return openBlock(bytes, object, this.#seed, this.blockOffset(block), this.#tools);
   }
 
   #compareSeparator(block: number, key: Uint8Array): number {

@@ -18,6 +18,8 @@ import type { Checksum } from "./crc32.js";
 
 export const SEGMENT_FORMAT = 1;
 export const CODEC_NONE = 0;
+/** Of a block: its entries are packed by raw deflate. */
+export const CODEC_DEFLATE = 1;
 export const KEY_ID_NONE = 0;
 export const CRC_BYTES = 4;
 
@@ -45,6 +47,11 @@ export class SegmentFault extends Error {
 
 export function damaged(object: string, message: string): SegmentFault {
   return new SegmentFault({ code: "segment_damaged", object, message });
+}
+
+export function newerFormat(object: string, what: string): SegmentFault {
+  const message = `${what}, which this program does not know; run the newer release`;
+  return new SegmentFault({ code: "format_newer", object, message });
 }
 
 export interface SegmentIdentity {

@@ -8,10 +8,10 @@
  * have expired, are dropped at the bottom and hide what is older elsewhere.
  */
 import { BlockCursor } from "./block.js";
-import type { Checksum } from "./crc32.js";
 import { OpenSegment } from "./open-segment.js";
 import { damaged, SegmentFault, type SegmentProblem } from "./segment-format.js";
 import type { SegmentReference } from "./segment-reference.js";
+import type { SegmentTools } from "./segment-tools.js";
 import { SegmentWriter } from "./segment-writer.js";
 import type { CompactionJob, ObjectRead } from "./store-io.js";
 import { type MergeValues, NEVER, NO_BYTES, PARTIAL, TOMBSTONE, VersionFold } from "./version-fold.js";
@@ -34,10 +34,10 @@ export class SegmentMerge {
   readonly #fold: VersionFold;
   #failure: MergeStep | null = null;
 
-  constructor(job: CompactionJob, merge: MergeValues, checksum: Checksum) {
+  constructor(job: CompactionJob, merge: MergeValues, tools: SegmentTools) {
     this.#job = job;
-    this.#inputs = job.inputs.map((reference) => new MergeInput(reference, job, checksum));
-    this.#writer = new SegmentWriter({ clusterId: job.clusterId, object: job.object }, job.level, checksum);
+    this.#inputs = job.inputs.map((reference) => new MergeInput(reference, job, tools));
+    this.#writer = new SegmentWriter({ clusterId: job.clusterId, object: job.object }, job.level, tools, job.isDeflated);
     this.#fold = new VersionFold(merge);
   }
 
@@ -132,7 +132,7 @@ class MergeInput {
   readonly reference: SegmentReference;
   readonly cursor = new BlockCursor();
   readonly #job: CompactionJob;
-  readonly #checksum: Checksum;
+  readonly #tools: SegmentTools;
   #segment: OpenSegment | null = null;
   /** Blocks `#extentFirst` to `#extentEnd` are in `#extent`. */
   #extent: Uint8Array = NO_BYTES;
@@ -141,10 +141,10 @@ class MergeInput {
   #nextBlock = 0;
   isAtEntry = false;
 
-  constructor(reference: SegmentReference, job: CompactionJob, checksum: Checksum) {
+  constructor(reference: SegmentReference, job: CompactionJob, tools: SegmentTools) {
     this.reference = reference;
     this.#job = job;
-    this.#checksum = checksum;
+    this.#tools = tools;
   }
 
   /** What must be read before the merge can go on; null where the cursor stands at an entry or at the end. */
@@ -164,7 +164,7 @@ class MergeInput {
 
   supply(bytes: Uint8Array): void {
     if (this.#segment === null) {
-      this.#segment = new OpenSegment(0, this.reference, bytes, this.#job.clusterId, this.#checksum);
+      this.#segment = new OpenSegment(0, this.reference, bytes, this.#job.clusterId, this.#tools);
       return;
     }
     this.#extent = bytes;
@@ -180,9 +180,8 @@ class MergeInput {
     const segment = this.#segment as OpenSegment;
     const from = segment.blockOffset(this.#nextBlock) - segment.blockOffset(this.#extentFirst);
     const block = this.#extent.subarray(from, from + segment.blockLength(this.#nextBlock));
-    segment.checkBlock(this.#nextBlock, block);
+    this.cursor.reset(segment.openBlock(this.#nextBlock, block), this.reference.object);
     this.#nextBlock += 1;
-    this.cursor.reset(block, this.reference.object);
     this.advance();
     if (!this.isAtEntry) throw damaged(this.reference.object, `block ${this.#nextBlock - 1} has no entry`);
   }

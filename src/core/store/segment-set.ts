@@ -102,9 +102,9 @@ export class SegmentSet {
   }
 
   #take(opening: Opening, bytes: Uint8Array): void {
-    const { clusterId, checksum, cache } = this.#options;
+    const { clusterId, cache } = this.#options;
     try {
-      opening.segment = new OpenSegment(cache.nextSegmentId(), opening.reference, bytes, clusterId, checksum);
+      opening.segment = new OpenSegment(cache.nextSegmentId(), opening.reference, bytes, clusterId, this.#options);
     } catch (error) {
       if (!(error instanceof SegmentFault)) throw error;
       this.#problem ??= error.problem;

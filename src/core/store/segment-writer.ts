@@ -4,19 +4,21 @@
  */
 import { ByteWriter } from "../bytes/byte-writer.js";
 import { compareBytes } from "../bytes/compare.js";
-import { beginBlock, writeEntry } from "./block.js";
+import { beginBlock, deflateBlock, writeEntry } from "./block.js";
 import { addToFilter, FILTER_PROBES, filterBytesFor } from "./bloom-filter.js";
-import type { Checksum } from "./crc32.js";
 import { keyHash } from "./key-hash.js";
 import { blockSeed, encodeFooter, encodeHeader, type SegmentIdentity, seedOf } from "./segment-format.js";
 import type { SegmentReference } from "./segment-reference.js";
+import type { SegmentTools } from "./segment-tools.js";
 import { TOMBSTONE } from "./version-fold.js";
 
 /** No chunk is larger than this. */
 export const CHUNK_BYTES_MAX = 256 * 1024;
-/** A chunk is handed out once it has this size: some 0.3 ms of work. */
+/** A chunk is handed out once it has this size, or was before it was deflated: some 0.3 ms of work, deflating 0.5 ms more. */
 export const CHUNK_BYTES_WANTED = 64 * 1024;
 export const BLOCK_BYTES_WANTED = 8 * 1024;
+/** Before it is deflated: less would pack badly, more would make reads of one key dear. */
+const DEFLATED_BLOCK_BYTES_WANTED = 16 * 1024;
 /** How many keys' filter bits are set in one call. */
 const FILTER_KEYS_PER_STEP = 16 * 1024;
 /** Most segments of a quiet shard are small: buffers begin small and double. */
@@ -25,7 +27,9 @@ const INDEX_BYTES_FIRST = 512;
 
 export class SegmentWriter {
   readonly #identity: SegmentIdentity;
-  readonly #checksum: Checksum;
+  readonly #tools: SegmentTools;
+  readonly #isDeflated: boolean;
+  readonly #blockBytesWanted: number;
   readonly #level: number;
   readonly #seed: number;
   readonly #out = new ByteWriter(2 * BLOCK_BYTES_WANTED);
@@ -35,6 +39,8 @@ export class SegmentWriter {
   readonly #separators = new ByteWriter(INDEX_BYTES_FIRST);
   readonly #hashes: Uint32Array[] = [];
   #offset: number;
+  /** What the deflating of this chunk's blocks has saved. */
+  #saved = 0;
   #blockAt = -1;
   #blocks = 0;
   #count = 0;
@@ -47,12 +53,14 @@ export class SegmentWriter {
   #tail: Uint8Array | null = null;
   #reference: SegmentReference | null = null;
 
-  constructor(identity: SegmentIdentity, level: number, checksum: Checksum) {
+  constructor(identity: SegmentIdentity, level: number, tools: SegmentTools, isDeflated: boolean) {
     this.#identity = identity;
     this.#level = level;
-    this.#checksum = checksum;
-    const header = encodeHeader(identity, checksum);
-    this.#seed = seedOf(header, checksum);
+    this.#tools = tools;
+    this.#isDeflated = isDeflated;
+    this.#blockBytesWanted = isDeflated ? DEFLATED_BLOCK_BYTES_WANTED : BLOCK_BYTES_WANTED;
+    const header = encodeHeader(identity, tools.checksum);
+    this.#seed = seedOf(header, tools.checksum);
     this.#out.raw(header);
     this.#offset = 0;
   }
@@ -73,7 +81,7 @@ export class SegmentWriter {
 
   /** Whether a chunk of the wanted size is there: time to pull. */
   get isChunkReady(): boolean {
-    return this.#ready.length > 0 || this.#out.length >= CHUNK_BYTES_WANTED;
+    return this.#ready.length > 0 || this.#out.length + this.#saved >= CHUNK_BYTES_WANTED;
   }
 
   /** Keys must come in ascending order, each once. */
@@ -90,12 +98,12 @@ export class SegmentWriter {
     }
     writeEntry(out, key, shared, flags, expiresAtMs, value);
     this.#remember(key, flags);
-    if (out.length - this.#blockAt >= BLOCK_BYTES_WANTED) this.#endBlock();
+    if (out.length - this.#blockAt >= this.#blockBytesWanted) this.#endBlock();
   }
 
-  /** A chunk, or null where less than the wanted size is there. */
+  /** A chunk, or null where none is ready. */
   takeChunk(): Uint8Array | null {
-    if (this.#ready.length === 0 && this.#out.length >= CHUNK_BYTES_WANTED) {
+    if (this.#ready.length === 0 && this.isChunkReady) {
       this.#endBlock();
       this.#cut(this.#takeOut());
     }
@@ -120,6 +128,7 @@ export class SegmentWriter {
 
   #takeOut(): Uint8Array {
     const bytes = this.#out.take();
+    this.#saved = 0;
     this.#offset += bytes.length;
     return bytes;
   }
@@ -140,9 +149,16 @@ export class SegmentWriter {
 
   #endBlock(): void {
     if (this.#blockAt < 0) return;
+    if (this.#isDeflated) this.#deflateBlock();
     const seed = blockSeed(this.#seed, this.#offset + this.#blockAt);
-    this.#out.u32(this.#checksum(this.#out.view(this.#blockAt), seed));
+    this.#out.u32(this.#tools.checksum(this.#out.view(this.#blockAt), seed));
     this.#blockAt = -1;
+  }
+
+  #deflateBlock(): void {
+    const { length } = this.#out;
+    deflateBlock(this.#out, this.#blockAt, this.#tools);
+    this.#saved += length - this.#out.length;
   }
 
   #sharedWithLast(key: Uint8Array): number {
@@ -203,7 +219,7 @@ export class SegmentWriter {
     const { count, tombstones } = { count: this.#count, tombstones: this.#tombstones };
     const fields = { count, tombstones, indexBytes, filterBytes: filter.length, filterProbes: FILTER_PROBES };
     tail.raw(encodeFooter(this.#identity, fields));
-    const checksum = this.#checksum(tail.view());
+    const checksum = this.#tools.checksum(tail.view());
     tail.u32(checksum);
     this.#tail = tail.take();
     this.#cut(this.#tail);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { ByteReader, MalformedBytes } from "../bytes/byte-reader.js";
 import { ByteWriter } from "../bytes/byte-writer.js";
@@ -9,9 +11,10 @@ import { BlockCursor } from "./block.js";
 import { crc32 } from "./crc32.js";
 import { keyHash } from "./key-hash.js";
 import { OpenSegment } from "./open-segment.js";
-import { SegmentFault } from "./segment-format.js";
+import { blockSeed, encodeHeader, SegmentFault, seedOf } from "./segment-format.js";
 import { decodeSegmentReference, encodeSegmentReference, type SegmentReference } from "./segment-reference.js";
-import { CHUNK_BYTES_MAX, SegmentWriter } from "./segment-writer.js";
+import type { SegmentTools } from "./segment-tools.js";
+import { CHUNK_BYTES_MAX, CHUNK_BYTES_WANTED, SegmentWriter } from "./segment-writer.js";
 import { PARTIAL, TOMBSTONE } from "./version-fold.js";
 
 interface Entry {
@@ -28,9 +31,21 @@ interface Written {
 }
 
 const CLUSTER = encodeUtf8("c1");
+const TOOLS: SegmentTools = {
+  checksum: crc32,
+  deflate: (bytes) => deflateRawSync(bytes),
+  inflate: (bytes, length) => {
+    try {
+      const inflated = inflateRawSync(bytes, { maxOutputLength: Math.max(1, length) });
+      return inflated.length === length ? new Uint8Array(inflated) : null;
+    } catch {
+      return null;
+    }
+  },
+};
 
-function write(entries: readonly Entry[]): Written {
-  const writer = new SegmentWriter({ clusterId: CLUSTER, object: "s/1" }, 0, crc32);
+function write(entries: readonly Entry[], isDeflated = false): Written {
+  const writer = new SegmentWriter({ clusterId: CLUSTER, object: "s/1" }, 0, TOOLS, isDeflated);
   const chunks: Uint8Array[] = [];
   const take = (chunk: Uint8Array | null) => chunk !== null && chunks.push(chunk) > 0;
   for (const entry of entries) {
@@ -47,14 +62,19 @@ function write(entries: readonly Entry[]): Written {
 }
 
 function open({ bytes, reference }: Written, clusterId = CLUSTER): OpenSegment {
-  return new OpenSegment(1, reference, bytes.subarray(reference.bytes - reference.tailBytes, reference.bytes), clusterId, crc32);
+  return new OpenSegment(1, reference, bytes.subarray(reference.bytes - reference.tailBytes, reference.bytes), clusterId, TOOLS);
 }
 
 function blockOf(written: Written, segment: OpenSegment, block: number): Uint8Array {
   const from = segment.blockOffset(block);
   const bytes = written.bytes.subarray(from, from + segment.blockLength(block));
-  segment.checkBlock(block, bytes);
-  return bytes;
+  return segment.openBlock(block, bytes);
+}
+
+/** The codec of each block. */
+function codecs(written: Written): readonly number[] {
+  const segment = open(written);
+  return Array.from({ length: segment.blocks }, (_, block) => written.bytes[segment.blockOffset(block)] ?? -1);
 }
 
 function readAll(written: Written): Entry[] {
@@ -96,8 +116,8 @@ const entryList = fc
 
 test("what is written is read back, every key is found in the block that the index names, chunks are bounded", () => {
   fc.assert(
-    fc.property(entryList, fc.uint8Array({ maxLength: 20 }), (entries, other) => {
-      const written = write(entries);
+    fc.property(entryList, fc.uint8Array({ maxLength: 20 }), fc.boolean(), (entries, other, isDeflated) => {
+      const written = write(entries, isDeflated);
       assert.equal(written.bytes.length, written.reference.bytes);
       assert.equal(written.reference.count, entries.length);
       assert.equal(written.reference.tombstones, entries.filter((entry) => entry.flags === TOMBSTONE).length);
@@ -141,20 +161,89 @@ test("every changed byte of blocks and tail is noticed, and so is every cut", ()
   }
 });
 
+test("deflated blocks are smaller, and what does not get smaller stays as it is", () => {
+  const plain = write(SAMPLE);
+  const deflated = write(SAMPLE, true);
+  assert.ok(deflated.bytes.length < plain.bytes.length / 2, `${deflated.bytes.length} of ${plain.bytes.length} bytes`);
+  assert.deepEqual(readAll(deflated), readAll(plain));
+  assert.equal(codecs(deflated)[0], 1);
+  const noise = new Uint8Array(
+    Buffer.concat(Array.from({ length: 300 }, (_, n) => createHash("sha256").update(`${n}`).digest())),
+  );
+  const dense: readonly Entry[] = [{ key: encodeUtf8("k"), flags: 0, expiresAtMs: 0, value: noise }];
+  assert.deepEqual(codecs(write(dense, true)), [0]);
+  const huge: readonly Entry[] = [{ key: encodeUtf8("k"), flags: 0, expiresAtMs: 0, value: new Uint8Array(300_000) }];
+  assert.deepEqual(codecs(write(huge, true)), [0], "a large value would hold up the loop");
+});
+
+test("a chunk is handed out after a bounded amount of deflating, however small it has become", () => {
+  const deflated: number[] = [];
+  const deflate = (bytes: Uint8Array): Uint8Array => {
+    deflated.push(bytes.length);
+    return TOOLS.deflate(bytes);
+  };
+  const tools: SegmentTools = { ...TOOLS, deflate };
+  const writer = new SegmentWriter({ clusterId: CLUSTER, object: "s/1" }, 0, tools, true);
+  for (let n = 0; n < 4_000; n++) {
+    writer.add(encodeUtf8(`k/${String(n).padStart(6, "0")}`), 0, 0, new Uint8Array(100));
+    if (!writer.isChunkReady) continue;
+    const work = deflated.splice(0).reduce((sum, bytes) => sum + bytes, 0);
+    assert.ok(work <= 2 * CHUNK_BYTES_WANTED, `${work} bytes were deflated for one chunk`);
+    assert.notEqual(writer.takeChunk(), null);
+  }
+});
+
+test("a deflated block that is damaged behind a right checksum, or claims to be larger than it can be, is damage", () => {
+  const written = write(SAMPLE, true);
+  const segment = open(written);
+  const from = segment.blockOffset(0);
+  const block = written.bytes.slice(from, from + segment.blockLength(0));
+  const seed = blockSeed(seedOf(encodeHeader({ clusterId: CLUSTER, object: "s/1" }, crc32), crc32), from);
+  const reopened = (change: (bytes: Uint8Array) => void) => {
+    const changed = block.slice();
+    change(changed);
+    const end = changed.length - 4;
+    new DataView(changed.buffer).setUint32(end, crc32(changed.subarray(0, end), seed), true);
+    return () => segment.openBlock(0, changed);
+  };
+  const isFault = (code: string) => (error: unknown) => error instanceof SegmentFault && error.problem.code === code;
+  assert.doesNotThrow(reopened(() => undefined));
+  for (const length of [0, 1, 2 ** 32 - 1]) {
+    const lie = (bytes: Uint8Array) => new DataView(bytes.buffer).setUint32(2, length, true);
+    assert.throws(reopened(lie), isFault("segment_damaged"), `${length}`);
+  }
+  for (let at = 6; at < block.length - 4; at += 7) {
+    const flip = (bytes: Uint8Array) => bytes.set([(bytes[at] ?? 0) ^ 0x55], at);
+    try {
+      reopened(flip)();
+    } catch (error) {
+      assert.ok(isFault("segment_damaged")(error), String(error));
+    }
+  }
+  assert.throws(
+    reopened((bytes) => bytes.set([2], 0)),
+    isFault("format_newer"),
+  );
+  assert.throws(
+    reopened((bytes) => bytes.set([1], 1)),
+    isFault("format_newer"),
+  );
+});
+
 test("a right block in the wrong place or of another object is damage", () => {
   const written = write(SAMPLE);
   const segment = open(written);
   const size = Math.min(segment.blockLength(0), segment.blockLength(1));
   const first = written.bytes.slice(segment.blockOffset(0), segment.blockOffset(0) + segment.blockLength(0));
-  assert.throws(() => segment.checkBlock(1, first.subarray(0, size)), SegmentFault);
-  const other = new SegmentWriter({ clusterId: CLUSTER, object: "s/2" }, 0, crc32);
+  assert.throws(() => segment.openBlock(1, first.subarray(0, size)), SegmentFault);
+  const other = new SegmentWriter({ clusterId: CLUSTER, object: "s/2" }, 0, TOOLS, false);
   for (const entry of SAMPLE) other.add(entry.key, entry.flags, entry.expiresAtMs, entry.value);
   const start = open(written).blockOffset(0);
   const chunks: Uint8Array[] = [];
   for (let chunk = other.takeRest(); chunk !== null; chunk = other.takeRest()) chunks.push(chunk);
   const bytes = new Uint8Array(Buffer.concat(chunks));
   assert.equal(bytes.length, written.bytes.length);
-  assert.throws(() => segment.checkBlock(0, bytes.subarray(start, start + segment.blockLength(0))), SegmentFault);
+  assert.throws(() => segment.openBlock(0, bytes.subarray(start, start + segment.blockLength(0))), SegmentFault);
 });
 
 test("a segment of another cluster, or written under another name, is refused", () => {
@@ -216,7 +305,7 @@ test("bytes with right checksums and no sense are damage, never another error an
 });
 
 test("keys out of order are refused", () => {
-  const writer = new SegmentWriter({ clusterId: CLUSTER, object: "s/1" }, 0, crc32);
+  const writer = new SegmentWriter({ clusterId: CLUSTER, object: "s/1" }, 0, TOOLS, false);
   writer.add(encodeUtf8("b"), 0, 0, encodeUtf8("1"));
   assert.throws(() => writer.add(encodeUtf8("b"), 0, 0, encodeUtf8("2")), /ascend/);
   assert.throws(() => writer.add(encodeUtf8("a"), 0, 0, encodeUtf8("2")), /ascend/);

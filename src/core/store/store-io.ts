@@ -20,6 +20,8 @@ export interface CompactionJob {
   /** The shard's time: what has expired by then is not written. */
   readonly nowMs: number;
   readonly level: number;
+  /** Whether the blocks of the result are deflated where that makes them smaller. */
+  readonly isDeflated: boolean;
   /** How much of an input is read at once. */
   readonly readBytes: number;
 }

@@ -1,10 +1,12 @@
 /** What a shard store is made of. */
 import type { CacheBudget } from "./cache-budget.js";
-import type { Checksum } from "./crc32.js";
 import type { SegmentReference } from "./segment-reference.js";
+import type { SegmentTools } from "./segment-tools.js";
 import type { MergeValues } from "./version-fold.js";
 
 export interface StoreLimits {
+  /** Whether blocks are deflated where that makes them smaller: for a store that is far away or charges by the byte. */
+  readonly isDeflated: boolean;
   /** How much of a segment a compaction reads at once. */
   readonly compactionReadBytes: number;
   /** How long a segment stays after the manifest that no longer names it was confirmed, for reads still on their way. */
@@ -16,13 +18,14 @@ export interface StoreLimits {
 }
 
 export const DEFAULT_STORE_LIMITS: StoreLimits = {
+  isDeflated: false,
   compactionReadBytes: 512 * 1024,
   deletionGraceMs: 60_000,
   scanPinnedBytesMax: 8 * 1024 * 1024,
   scanVisitedMax: 4096,
 };
 
-export interface StoreOptions {
+export interface StoreOptions extends SegmentTools {
   readonly shard: number;
   /** What the descriptor's manifest holds, newest first. */
   readonly segments: readonly SegmentReference[];
@@ -31,7 +34,6 @@ export interface StoreOptions {
   nextRequest(): number;
   /** Never the same twice, in any process: (shard, epoch, unique). */
   nextObjectName(): string;
-  readonly checksum: Checksum;
   readonly merge: MergeValues;
   /** Shared by all stores of a router. */
   readonly cache: CacheBudget;

@@ -1,15 +1,15 @@
 /** Runs a merge of segments against a snapshot store: in a worker thread in production, inline in tests. */
-import type { Checksum } from "../../core/store/crc32.js";
 import { mergeCells } from "../../core/store/key-spaces/cell.js";
 import { SegmentMerge } from "../../core/store/segment-merge.js";
+import type { SegmentTools } from "../../core/store/segment-tools.js";
 import type { CompactionJob, StoreInput } from "../../core/store/store-io.js";
 import type { ObjectWriter, SnapshotPort } from "../../ports/snapshots.js";
 import { type CompactorPort, turn } from "./object-io.js";
 
 type Compacted = (StoreInput & { readonly kind: "compacted" })["result"];
 
-export async function mergeSegments(job: CompactionJob, snapshots: SnapshotPort, checksum: Checksum): Promise<Compacted> {
-  const merge = new SegmentMerge(job, mergeCells, checksum);
+export async function mergeSegments(job: CompactionJob, snapshots: SnapshotPort, tools: SegmentTools): Promise<Compacted> {
+  const merge = new SegmentMerge(job, mergeCells, tools);
   let writer: ObjectWriter | null = null;
   for (;;) {
     const step = merge.step();
@@ -38,9 +38,9 @@ export async function mergeSegments(job: CompactionJob, snapshots: SnapshotPort,
 }
 
 /** Merges on the caller's own event loop, a step at a time. */
-export function inlineCompactor(snapshots: SnapshotPort, checksum: Checksum): CompactorPort {
+export function inlineCompactor(snapshots: SnapshotPort, tools: SegmentTools): CompactorPort {
   return {
-    compact: (job) => mergeSegments(job, snapshots, checksum),
+    compact: (job) => mergeSegments(job, snapshots, tools),
     close: () => Promise.resolve(),
   };
 }

@@ -1,9 +1,9 @@
 /** The merge thread: the CPU work of compactions. It does no IO; the main thread reads and writes for it (merge-thread.ts). */
 import { parentPort } from "node:worker_threads";
-import { crc32 } from "node:zlib";
 import { mergeCells } from "../../core/store/key-spaces/cell.js";
 import { SegmentMerge } from "../../core/store/segment-merge.js";
 import type { CompactionJob, ObjectRead } from "../../core/store/store-io.js";
+import { segmentTools } from "./segment-tools.js";
 
 const port = parentPort;
 if (port === null) throw new Error("this module runs in a worker thread");
@@ -17,7 +17,7 @@ export type ToMergeThread =
   | { readonly kind: "goOn" };
 
 port.on("message", (message: ToMergeThread) => {
-  if (message.kind === "begin") merge = new SegmentMerge(message.job, mergeCells, (bytes, seed) => crc32(bytes, seed));
+  if (message.kind === "begin") merge = new SegmentMerge(message.job, mergeCells, segmentTools);
   if (message.kind === "supplied") merge?.supply(message.input, message.result);
   advance();
 });
