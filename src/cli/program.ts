@@ -16,7 +16,7 @@ import {
   showTimers,
 } from "./entity-commands.js";
 import type { SettingsOptions } from "./router-settings.js";
-import { start } from "./start.js";
+import { type StartOptions, start } from "./start.js";
 import { check, init } from "./storage-commands.js";
 import type { Terminal } from "./terminal.js";
 
@@ -63,8 +63,9 @@ function addRouterCommands(program: Command, streams: Streams): void {
     .description("run a router together with functions, for development")
     .action((entry: string | undefined, options: DevOptions) => dev(terminalOf(program, streams), entry, options));
   settings(program.command("start"))
+    .option("--accept-loss <log...>", "take over logs although some of their records may have expired")
     .description("run a router by its settings")
-    .action((options: SettingsOptions) => start(terminalOf(program, streams), options));
+    .action((options: StartOptions) => start(terminalOf(program, streams), options));
   settings(program.command("check"))
     .description("read the settings and say what is wrong with them, and with what they name in AWS")
     .action((options: SettingsOptions) => check(terminalOf(program, streams), options));

@@ -17,10 +17,15 @@ export interface Companion {
  * Resolves after an orderly stop (SIGINT, SIGTERM; a second one ends at once). Throws `CliProblem` where the router could
  * not start, or had to end.
  */
-export async function runRouter(settings: Settings, log: Logger, companion: Companion): Promise<void> {
+export async function runRouter(
+  settings: Settings,
+  log: Logger,
+  companion: Companion,
+  acceptLossOf: readonly string[] = [],
+): Promise<void> {
   let router: RunningRouter;
   try {
-    router = await startRouter(settings, { log });
+    router = await startRouter(settings, { log, acceptLossOf });
   } catch (error) {
     await companion.stop();
     throw startProblem(error);

@@ -20,6 +20,8 @@ export interface CoreSettings {
   /** At least 8 random bytes: what makes this incarnation's nonces its own. */
   readonly nonceSeed: Uint8Array;
   readonly placements: readonly TypePlacement[];
+  /** Logs that an operator allows to be taken over although some of their records may have expired. */
+  readonly acceptLossOf: readonly LogId[];
   readonly log: LogLimits;
   readonly shard: ShardLimits;
   readonly store: StoreLimits;

@@ -65,7 +65,7 @@ class Bench {
   constructor(isOpen = true) {
     const types = new TypeRegistry([]);
     types.deploy([{ id: "d-1", types: [cart], limits: LIMITS }], []);
-    const upkeep = { tailBytes: 0, tailRecords: 0 };
+    const upkeep = { tailBytes: 0, tailRecords: 0, recordAgeMs: () => 0 };
     const opened = { shards: this.shards, log: this.log, upkeep } as unknown as OpenShards;
     if (isOpen) this.admission.opened();
     this.requests = new Requests({

@@ -30,7 +30,7 @@ export interface RequestParts {
 
 export class Requests {
   readonly #parts: RequestParts;
-  readonly #load = { tailBytes: 0, tailRecords: 0, durableLagMs: 0 };
+  readonly #load = { tailBytes: 0, tailRecords: 0, durableLagMs: 0, recordAgeMs: 0 };
 
   constructor(parts: RequestParts) {
     this.#parts = parts;
@@ -83,6 +83,7 @@ export class Requests {
     if (opened === null) return;
     this.#load.tailBytes = opened.upkeep.tailBytes;
     this.#load.tailRecords = opened.upkeep.tailRecords;
+    this.#load.recordAgeMs = opened.upkeep.recordAgeMs(this.#parts.tickMs());
     this.#load.durableLagMs = opened.log.lagMs(this.#parts.tickMs());
   }
 

@@ -206,7 +206,9 @@ export class RouterCore {
     );
     const tools = { ...shared, cache: this.#cache, effects: this.#effects, lost };
     const { node, formerNodes } = claimed;
-    this.#upkeep = new Upkeep(this.#settings.upkeep, tools, this.#custodies, node, formerNodes, replayed, this.#tickMs);
+    const { records, bytes, oldestAtMs } = replayed;
+    const inherited = { records, bytes, ageMs: Math.max(0, this.#nowMs - Math.min(this.#nowMs, oldestAtMs)) };
+    this.#upkeep = new Upkeep(this.#settings.upkeep, tools, this.#custodies, node, formerNodes, inherited, this.#tickMs);
     this.#orphans = new OrphanSweep(this.#settings.orphans, this.#custodies, this.#effects, this.#tickMs);
     // Where nothing spills there is nothing to be swept.
     if (this.#settings.log.spillBytesMin !== Infinity)
@@ -304,7 +306,7 @@ export class RouterCore {
     if (isRunning) this.#invoking.plan(this.#tickMs);
     if (this.#tickMs - this.#expiredAtMs >= EXPIRE_EVERY_MS) this.#expire(shards);
     this.#closing?.turn(this.#tickMs);
-    if (this.#closing?.isReleasing !== true) this.#upkeep?.turn(this.#tickMs);
+    if (this.#closing?.isReleasing !== true) this.#upkeep?.turn(this.#tickMs, this.#nowMs);
     if (this.#phase === "open") {
       this.#orphans?.turn(this.#tickMs);
       this.#values?.turn(this.#upkeep?.ownNode.document.base ?? 0, this.#tickMs);

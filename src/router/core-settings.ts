@@ -1,6 +1,7 @@
 /** The core's settings: the limits that a router runs with, each with its reason. */
 import { DEFAULT_ADMISSION_LIMITS } from "../core/admission/admission.js";
 import type { CoreSettings } from "../core/core-settings.js";
+import type { LogId } from "../core/log/record.js";
 import { DEFAULT_STORE_LIMITS } from "../core/store/store-options.js";
 import type { JournalLimits } from "../ports/journal.js";
 import type { JournalSettings, Settings, SnapshotSettings } from "./config/settings.js";
@@ -49,12 +50,14 @@ export function coreSettings(
     readonly snapshots: Pick<SnapshotSettings, "kind">;
   },
   limits: JournalLimits,
+  acceptLossOf: readonly LogId[] = [],
 ): LocalCoreSettings {
   const { cacheBytes, totalBytes } = settings.memory;
   const { appendsInFlightMax, recordBytesTarget, tailBytesTarget, tailRecordsTarget } = TUNING[settings.journal.kind];
   return {
     clusterName: settings.cluster,
     shards: settings.shards,
+    acceptLossOf,
     log: {
       appendsInFlightMax,
       recordBytesTarget,
@@ -90,10 +93,11 @@ export function coreSettings(
       tailAgeMaxMs: 10 * 60_000,
       dirtyBytesMax: Math.max(4 << 20, Math.floor(cacheBytes / 4)),
       flushesMax: 1,
+      recordTtlMs: limits.ttlMs,
     },
     // Orphans cost space and nothing else.
     orphans: { sweepEveryMs: 10 * 60_000 },
-    admission: DEFAULT_ADMISSION_LIMITS,
+    admission: { ...DEFAULT_ADMISSION_LIMITS, recordAgeMaxMs: limits.ttlMs / 2 },
     memory: { totalBytes, reserveBytes: Math.floor(totalBytes / 10), cacheBytes },
   };
 }

@@ -41,6 +41,8 @@ export interface RouterOptions {
   readonly log?: RunnerLog;
   /** Functions in this process, by the name that `localFunctions` gives to the settings. */
   readonly local?: Readonly<Record<string, InProcessFunction>>;
+  /** Logs that may be taken over although some of their records may have expired (`records_expired`). */
+  readonly acceptLossOf?: readonly string[];
 }
 
 /** The settings of functions in this process: `name` is their key in `RouterOptions.local`. */
@@ -85,7 +87,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     costOf: (kind) => meter.costOf(kind),
   });
   const runner = new CoreRunner({
-    settings: coreSettings(settings, storage.journal),
+    settings: coreSettings(settings, storage.journal, options.acceptLossOf),
     tools: { documentCodec, recordCodec, ...segmentTools },
     ports: {
       journal: storage.journal,

@@ -1,6 +1,9 @@
 /** One router over memory adapters and an in-process function: the whole path without a network or a disk. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { MemoryDirectory } from "../../src/directory-memory/memory-directory.js";
+import { MemoryJournal } from "../../src/journal-memory/memory-journal.js";
+import { MemorySnapshots } from "../../src/snapshots-memory/memory-snapshots.js";
 import { startTestRouter } from "./router-harness.js";
 
 describe("one router", () => {
@@ -20,6 +23,20 @@ describe("one router", () => {
     for (let index = 0; index < 7; index++)
       total += JSON.parse((await again.state("demo/counter", `c${index}`)).text ?? "{}").count;
     assert.equal(total, 200);
+    await again.stop();
+  });
+
+  it("keeps entries that are too large for the journal in the snapshot store, and finds them again after a crash", async () => {
+    class SmallJournal extends MemoryJournal {
+      override readonly spillBytesMin: number = 150;
+    }
+    const snapshots = new MemorySnapshots();
+    const router = await startTestRouter({ journal: new SmallJournal(), directory: new MemoryDirectory(), snapshots });
+    await router.call("demo/counter", "a", "add", '{"by":7}', "k".repeat(300));
+    const listed = await snapshots.list("values/");
+    assert.equal(listed.kind === "listed" && listed.names.length > 0, true);
+    const again = await router.crashAndRestart();
+    assert.deepEqual(await again.state("demo/counter", "a"), { version: 1, text: '{"count":7}' });
     await again.stop();
   });
 

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { Effect } from "../../src/core/effect.js";
 import type { Input } from "../../src/core/input.js";
 import { type Claimed, type ClaimSettings, claim, RECORD_FORMAT_KNOWN } from "../../src/core/ownership/claim.js";
-import { CLUSTER_KEY, type ClusterDocument, nodeKey, shardKey } from "../../src/core/ownership/documents.js";
+import { CLUSTER_KEY, type ClusterDocument, type NodeDocument, nodeKey, shardKey } from "../../src/core/ownership/documents.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { recordCodec } from "../../src/protocol/record/record-codec.js";
 import { ClientBench } from "./client-bench.js";
@@ -15,6 +15,8 @@ const SETTINGS: ClaimSettings = {
   shards: 2,
   freshClusterId: CLUSTER_ID,
   nowMs: 1_000.7,
+  recordTtlMs: Infinity,
+  acceptLossOf: [],
 };
 const CLUSTER: ClusterDocument = { clusterId: CLUSTER_ID, name: "shop", shards: 2, recordFormatFloor: 1 };
 
@@ -35,8 +37,8 @@ function claiming(bench: ClientBench, settings: Partial<ClaimSettings> = {}): Cl
   return claimed;
 }
 
-function claimed(bench: ClientBench): Claimed {
-  const ends = claiming(bench);
+function claimed(bench: ClientBench, settings: Partial<ClaimSettings> = {}): Claimed {
+  const ends = claiming(bench, settings);
   bench.settle();
   assert.deepEqual(bench.refusals, []);
   assert.equal(ends.length, 1);
@@ -64,7 +66,7 @@ describe("where nothing is stored yet", () => {
     const bench = new ClientBench();
     const { cluster, node, shards, formerNodes } = claimed(bench);
     assert.deepEqual(cluster, { ...CLUSTER, recordFormatFloor: RECORD_FORMAT_KNOWN });
-    const alive = { incarnation: "me-2", status: "alive", counter: 0, base: 1, seal: null, startedAtMs: 1_000 };
+    const alive = { incarnation: "me-2", status: "alive", counter: 0, base: 1, seal: null, startedAtMs: 1_000, heardAtMs: 1_000 };
     assert.deepEqual(node.document, alive);
     assert.deepEqual(bench.storage.node("me-2"), alive);
     assert.equal(bench.storage.documents.get(nodeKey("me-2"))?.token, node.token);
@@ -112,6 +114,27 @@ describe("a start is refused", () => {
     assert.equal(shards.code, "cluster_mismatch");
     assert.match(shards.message, /has 4 shards, the settings say 2/);
     assert.equal(refusalOf(benchWithCluster({ recordFormatFloor: RECORD_FORMAT_KNOWN + 1 })).code, "format_newer");
+  });
+
+  test("over a log that was last heard of so long ago that its records may have expired, unless that is accepted", () => {
+    const late = { nowMs: 100_000, recordTtlMs: 100_000 };
+    const silent = (document: Partial<NodeDocument> = {}): ClientBench => {
+      const bench = benchWithCluster();
+      bench.storage.record("old-1", [entryOf(0, 1, 1)]);
+      bench.storage.putNode({ incarnation: "old-1", heardAtMs: 49_999, ...document });
+      return bench;
+    };
+    for (const status of ["alive", "dead"] as const) {
+      const bench = silent({ status });
+      const { code, message } = refusalOf(bench, late);
+      assert.equal(code, "records_expired");
+      assert.match(message, /log old-1 .*--accept-loss old-1/);
+      assert.equal(bench.storage.node("old-1")?.status, status, "it is left as it is");
+    }
+    assert.equal(claimed(silent(), { ...late, acceptLossOf: ["old-1"] }).formerNodes.length, 1);
+    assert.equal(claimed(silent({ heardAtMs: 50_000 }), late).formerNodes.length, 1);
+    assert.equal(claimed(silent({ status: "closed", seal: 2 }), late).formerNodes.length, 1, "its end is known");
+    assert.equal(claimed(silent(), { ...late, recordTtlMs: Infinity }).formerNodes.length, 1);
   });
 
   test("before anything is written", () => {
@@ -167,7 +190,7 @@ describe("a former incarnation", () => {
     assert.deepEqual(second?.descriptor.ranges, [{ log: "old-1", epoch: 5, from: 3, to: 4 }], "behind what is covered");
     assert.deepEqual([first.descriptor.epoch, second?.descriptor.epoch], [4, 6]);
     assert.equal(first.descriptor.covered, 0);
-    const dead = { incarnation: "old-1", status: "dead", counter: 7, base: 2, seal: 4, startedAtMs: 1 };
+    const dead = { incarnation: "old-1", status: "dead", counter: 7, base: 2, seal: 4, startedAtMs: 1, heardAtMs: 1 };
     assert.deepEqual(bench.storage.node("old-1"), dead);
     assert.deepEqual(
       formerNodes.map(({ document, token }) => [document, token]),

@@ -48,7 +48,7 @@ function readsOf(bench: ClientBench): string[] {
 
 test("nothing to replay is nothing to read", () => {
   const bench = new ClientBench();
-  assert.deepEqual(replayed(bench, target(0), target(1)), { records: 0, bytes: 0 });
+  assert.deepEqual(replayed(bench, target(0), target(1)), { records: 0, bytes: 0, oldestAtMs: Infinity });
   assert.deepEqual(readsOf(bench), []);
 });
 

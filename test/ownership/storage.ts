@@ -130,7 +130,7 @@ export class Storage {
   }
 
   putNode(document: Partial<NodeDocument> & { readonly incarnation: LogId }): void {
-    const node: NodeDocument = { status: "alive", counter: 1, base: 1, seal: null, startedAtMs: 1, ...document };
+    const node: NodeDocument = { status: "alive", counter: 1, base: 1, seal: null, startedAtMs: 1, heardAtMs: 1, ...document };
     this.putDocument(nodeKey(node.incarnation), documentCodec.encodeNode(node, CLUSTER_ID));
   }
 

@@ -227,6 +227,133 @@ test("a former incarnation is forgotten when no descriptor names its log any mor
   assert.equal(bench.storage.logs.get("a-1")?.size, 0);
 });
 
+describe("where records expire", () => {
+  const TTL_MS = 64_000;
+  const upkeep = {
+    tailBytesTarget: 1 << 20,
+    tailRecordsTarget: 1_000,
+    tailAgeMaxMs: 1_000_000,
+    dirtyBytesMax: 1 << 20,
+    flushesMax: 2,
+    recordTtlMs: TTL_MS,
+  };
+  const admission = { tailBytesMax: 8 << 20, tailRecordsMax: 20_000, durableLagMaxMs: 50_000, recordAgeMaxMs: TTL_MS / 2 };
+
+  /** Deletes what has outlived its time; the moments at which records were written are kept by the test. */
+  class Expiring {
+    readonly writtenAtMs = new Map<number, number>();
+    readonly bench: CoreBench;
+
+    constructor(bench: CoreBench) {
+      this.bench = bench;
+    }
+
+    run(ms: number): void {
+      for (let leftMs = ms; leftMs > 0; leftMs -= 500) {
+        this.bench.run(500);
+        const log = this.bench.storage.logs.get("a-1") ?? new Map();
+        for (const position of log.keys()) {
+          const writtenAtMs = this.writtenAtMs.get(position) ?? this.bench.nowMs;
+          this.writtenAtMs.set(position, writtenAtMs);
+          if (this.bench.nowMs - writtenAtMs > TTL_MS) log.delete(position);
+        }
+      }
+    }
+
+    /** Of what a claim would read now. */
+    get oldestAgeMs(): number {
+      const base = this.bench.storage.node("a-1")?.base ?? 0;
+      const ages = [...this.writtenAtMs].flatMap(([position, atMs]) => (position >= base ? [this.bench.nowMs - atMs] : []));
+      return Math.max(0, ...ages);
+    }
+  }
+
+  test("the base of a log that hardly grows moves all the same: nothing at or above it comes near its end", () => {
+    const bench = CoreBench.started("a-1", undefined, { upkeep, admission });
+    const expiring = new Expiring(bench);
+    for (let round = 0; round < 12; round++) {
+      bench.put(IDS[round % IDS.length] ?? "");
+      expiring.run(20_000);
+      assert.ok(expiring.oldestAgeMs <= TTL_MS / 4 + TTL_MS / 64 + 5_500, `${expiring.oldestAgeMs}`);
+    }
+    assert.ok(!bench.storage.logs.get("a-1")?.has(1), "the first record is gone");
+    const next = CoreBench.started("b-1", bench.storage);
+    for (const id of IDS) assert.equal(next.versionOf(id), 1, id);
+  });
+
+  test("an owner says now and then that it lives, also with nothing to do", () => {
+    const bench = CoreBench.started("a-1", undefined, { upkeep, admission });
+    bench.run(10 * TTL_MS);
+    const { heardAtMs = 0 } = bench.storage.node("a-1") ?? {};
+    assert.ok(bench.nowMs + 1_000_000 - heardAtMs <= TTL_MS / 64 + 5_500, `${heardAtMs}`);
+  });
+
+  test("what a former incarnation left is flushed at once where it is old already", () => {
+    const storage = new Storage();
+    const first = CoreBench.started("a-1", storage, { upkeep });
+    write(first);
+    const next = new CoreBench("b-1", storage, { upkeep });
+    next.nowMs = TTL_MS / 4 + 1_000;
+    next.run(200);
+    for (const shard of [0, 1]) assert.deepEqual(storage.shard(shard)?.ranges, []);
+    const young = new CoreBench("c-1", storage, { upkeep });
+    next.put("c0");
+    next.run();
+    young.nowMs = next.nowMs;
+    young.run(200);
+    assert.equal([0, 1].flatMap((shard) => storage.shard(shard)?.ranges ?? []).length, 2, "what is young waits its time");
+  });
+
+  test("with flushes that fail for too long commands are refused, and taken again when one has succeeded", () => {
+    const bench = CoreBench.started("a-1", undefined, { upkeep, admission });
+    bench.storage.intercept = (effect) =>
+      effect.kind === "store" && effect.effect.kind === "writeObject"
+        ? {
+            kind: "store",
+            shard: effect.shard,
+            input: {
+              kind: "objectWritten",
+              request: effect.effect.request,
+              result: { kind: "refused", message: "gone" },
+            },
+          }
+        : undefined;
+    const outcomeOf = (id: string): string => {
+      const request = bench.put(id);
+      bench.run(10);
+      const answer = bench.answers.get(request);
+      return answer?.kind === "problem" ? answer.problem.code : (answer?.kind ?? "none");
+    };
+    assert.equal(outcomeOf("c0"), "outcome");
+    bench.run(TTL_MS / 2 - 2_000);
+    assert.equal(outcomeOf("c0"), "outcome");
+    bench.run(3_000);
+    assert.equal(outcomeOf("c0"), "storage_slow");
+    bench.storage.intercept = () => undefined;
+    bench.run(20_000);
+    assert.equal(outcomeOf("c0"), "outcome");
+  });
+});
+
+test("a shard that nothing is written to makes the tail no longer", () => {
+  const bench = CoreBench.started("a-1", undefined, {
+    upkeep: {
+      tailBytesTarget: 1 << 20,
+      tailRecordsTarget: 10,
+      tailAgeMaxMs: 1_000_000,
+      dirtyBytesMax: 1 << 20,
+      flushesMax: 2,
+      recordTtlMs: Infinity,
+    },
+    admission: { tailBytesMax: 8 << 20, tailRecordsMax: 50, durableLagMaxMs: 50_000, recordAgeMaxMs: Infinity },
+  });
+  for (let round = 0; round < 200; round++) {
+    const request = bench.put("c0");
+    bench.run(200);
+    assert.equal(bench.answers.get(request)?.kind, "outcome", `in round ${round}`);
+  }
+});
+
 describe("the orphan sweep", () => {
   test("deletes objects of lower epochs that no manifest names, and nothing else", () => {
     const storage = new Storage();
@@ -308,7 +435,7 @@ test("documents of a newer format refuse the start by their code", () => {
     storage.putNode({ incarnation: "old-1" });
     storage.putShard({ shard: 0 });
     const document = storage.documents.get(key) ?? assert.fail(key);
-    document.body[3] = 2;
+    document.body[3] = 3;
     const bench = new CoreBench("a-1", storage);
     bench.run();
     assert.equal(bench.ended?.kind, "refused", key);

@@ -183,6 +183,7 @@ export const anyNode: fc.Arbitrary<NodeDocument> = record({
   base: anyPosition,
   seal: orNull(anyPosition),
   startedAtMs: anyNumber,
+  heardAtMs: anyNumber,
 });
 
 const anyRange: fc.Arbitrary<ClosedRange> = record({ log: anyText, epoch: anyNumber, from: anyPosition, to: anyPosition });

@@ -104,7 +104,7 @@ const FILES: readonly Golden[] = [
     read: (bytes) => documentCodec.decodeCluster(bytes),
   },
   {
-    file: "node-document-1.bin",
+    file: "node-document-2.bin",
     content: NODE,
     written: () => documentCodec.encodeNode(NODE, CLUSTER_ID),
     read: (bytes) => documentCodec.decodeNode(bytes, CLUSTER_ID),
@@ -116,6 +116,11 @@ const FILES: readonly Golden[] = [
     read: (bytes) => documentCodec.decodeDescriptor(bytes, CLUSTER_ID),
   },
 ];
+
+test("node-document-1.bin is read still: its owner was last heard of when it started", () => {
+  const bytes = new Uint8Array(readFileSync(new URL("node-document-1.bin", GOLDEN)));
+  assert.deepEqual(documentCodec.decodeNode(bytes, CLUSTER_ID), { ...NODE, heardAtMs: NODE.startedAtMs });
+});
 
 for (const { file, content, written, read } of FILES) {
   test(`${file} is read, and written today byte for byte`, () => {

@@ -165,6 +165,7 @@ export const NODE: NodeDocument = {
   base: 1_025,
   seal: 2_000,
   startedAtMs: AT_MS,
+  heardAtMs: AT_MS + 3_600_000,
 };
 
 export const SHARD: ShardDescriptor = {

@@ -17,11 +17,13 @@ const DEFLATING_OF = 3;
 export type SharedSettings = Omit<CoreSettings, "incarnation" | "nonceSeed">;
 
 export function drawSettings(random: Random, seed: number): SharedSettings {
-  const isSpilling = seed % SPILLING_OF === 0;
-  const isTight = seed % (2 * SPILLING_OF) === 0;
+  // Seed 1 too: mutants begin with it.
+  const isSpilling = seed === 1 || seed % SPILLING_OF === 0;
+  const isTight = seed === 1 || seed % (2 * SPILLING_OF) === 0;
   return {
     clusterName: "sim",
     shards: SHARDS,
+    acceptLossOf: [],
     freshClusterId: random.bytes(16),
     placements: PLACEMENTS,
     log: {
@@ -62,9 +64,10 @@ export function drawSettings(random: Random, seed: number): SharedSettings {
       tailAgeMaxMs: random.pick([1_000, 10_000]),
       dirtyBytesMax: random.pick([16_000, 1 << 20]),
       flushesMax: random.pick([1, 3]),
+      recordTtlMs: Infinity,
     },
     orphans: { sweepEveryMs: random.pick([500, 20_000]) },
-    admission: { tailBytesMax: 8 << 20, tailRecordsMax: 20_000, durableLagMaxMs: 5_000 },
+    admission: { tailBytesMax: 8 << 20, tailRecordsMax: 20_000, durableLagMaxMs: 5_000, recordAgeMaxMs: Infinity },
     memory: { totalBytes: 32 << 20, reserveBytes: 4 << 20, cacheBytes: random.pick([64_000, 512_000, 8 << 20]) },
   };
 }

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { AdmissionControl, type Arrival, type ShardLoad } from "./admission.js";
 import { MemoryBudget } from "./memory-budget.js";
 
-const LIMITS = { tailBytesMax: 1_000, tailRecordsMax: 10, durableLagMaxMs: 5_000 };
-const QUIET: ShardLoad = { tailBytes: 0, tailRecords: 0, durableLagMs: 0 };
+const LIMITS = { tailBytesMax: 1_000, tailRecordsMax: 10, durableLagMaxMs: 5_000, recordAgeMaxMs: 60_000 };
+const QUIET: ShardLoad = { tailBytes: 0, tailRecords: 0, durableLagMs: 0, recordAgeMs: 0 };
 const COMMAND: Arrival = { origin: "client", isQuery: false, bytes: 100, mailboxLength: 0, mailboxMax: 3 };
 const MESSAGE: Arrival = { ...COMMAND, origin: "message" };
 
@@ -92,4 +92,13 @@ test("every refusal says when to retry, between a second and thirty", () => {
   budget.passed(1_000);
   const relief = retryAfterMs(QUIET) ?? 0;
   assert.ok(relief > 10_000 && relief < 30_000, `${relief}`);
+});
+
+test("with a record that could expire before the next flush, a client's command is refused and a query is not", () => {
+  const admission = openAdmission();
+  const old = { ...QUIET, recordAgeMs: 60_001 };
+  assert.equal(decided(admission, COMMAND, { ...QUIET, recordAgeMs: 60_000 }), "admit");
+  assert.equal(decided(admission, COMMAND, old), "storage_slow");
+  assert.equal(decided(admission, MESSAGE, old), "hold");
+  assert.equal(decided(admission, { ...COMMAND, isQuery: true }, old), "admit");
 });

@@ -35,6 +35,8 @@ export interface ShardLoad {
   readonly tailRecords: number;
   /** How long the oldest entry waits to become durable; 0: none waits. */
   readonly durableLagMs: number;
+  /** How old the oldest record may be that is not covered by a flush. */
+  readonly recordAgeMs: number;
 }
 
 export interface AdmissionLimits {
@@ -43,12 +45,15 @@ export interface AdmissionLimits {
   readonly tailRecordsMax: number;
   /** With entries older than this the storage is slow or stands still: more of them would only wait longer. */
   readonly durableLagMaxMs: number;
+  /** With records older than this, flushes have failed for so long that what is accepted could expire before the next (RULES.md 1). */
+  readonly recordAgeMaxMs: number;
 }
 
 export const DEFAULT_ADMISSION_LIMITS: AdmissionLimits = {
   tailBytesMax: 256 << 20,
   tailRecordsMax: 200_000,
   durableLagMaxMs: 5_000,
+  recordAgeMaxMs: Infinity,
 };
 
 /** A Retry-After counts whole seconds; nobody should come back earlier, nor wait longer on a guess. */
@@ -72,6 +77,7 @@ export function obstacleOf(
   if (arrival.mailboxLength >= arrival.mailboxMax) return "mailbox_full";
   if (!arrival.isQuery) {
     if (shard.durableLagMs > limits.durableLagMaxMs) return "storage_slow";
+    if (shard.recordAgeMs > limits.recordAgeMaxMs) return "storage_slow";
     if (shard.tailBytes >= limits.tailBytesMax || shard.tailRecords >= limits.tailRecordsMax) return "storage_slow";
   }
   // Clients are kept out of the reserve, so that messages between entities, which free memory, still go on.

@@ -27,6 +27,10 @@ export interface ClaimSettings {
   /** Used where the cluster is made now. 16 random bytes. */
   readonly freshClusterId: Uint8Array;
   readonly nowMs: number;
+  /** How long records that are needed are kept for sure. */
+  readonly recordTtlMs: number;
+  /** Logs that an operator allows to be taken over although some of their records may have expired. */
+  readonly acceptLossOf: readonly LogId[];
 }
 
 export interface ClaimTools {
@@ -109,6 +113,7 @@ class Claim {
       base: 1,
       seal: null,
       startedAtMs: Math.floor(nowMs),
+      heardAtMs: Math.floor(nowMs),
     };
     const token = this.#tools.nextToken();
     const body = this.#tools.codec.encodeNode(document, cluster.clusterId);
@@ -136,6 +141,7 @@ class Claim {
 
   #endOther(cluster: ClusterDocument, key: string, found: FoundDocument, done: () => void): void {
     const node = this.#tools.codec.decodeNode(found.body, cluster.clusterId);
+    if (this.#mayHaveExpired(node)) return this.#refuseExpired(node);
     if (node.status === "alive") {
       return this.#mark(
         cluster,
@@ -146,6 +152,23 @@ class Claim {
       );
     }
     this.#seal(cluster, node, found.token, done);
+  }
+
+  /**
+   * Whether the walk to a log's end could meet positions that have expired, and take the first for the end (RULES.md 3).
+   * Where the end is known nothing is walked: what closed ranges lack shows by itself.
+   */
+  #mayHaveExpired(node: NodeDocument): boolean {
+    const { nowMs, recordTtlMs, acceptLossOf } = this.#settings;
+    return node.seal === null && nowMs - node.heardAtMs > recordTtlMs / 2 && !acceptLossOf.includes(node.incarnation);
+  }
+
+  #refuseExpired({ incarnation, heardAtMs }: NodeDocument): void {
+    const days = Math.floor((this.#settings.nowMs - heardAtMs) / 86_400_000);
+    const message =
+      `the last sign of life of log ${incarnation} is ${days} days old: records that were not flushed may have expired. ` +
+      `'holdfast start --accept-loss ${incarnation}' takes over what is left`;
+    this.#tools.refuse("records_expired", message);
   }
 
   #seal(cluster: ClusterDocument, node: NodeDocument, token: string, done: () => void): void {

@@ -26,6 +26,8 @@ export interface NodeDocument {
   /** Where the log ends: the position of its seal, once somebody has found or put it there. */
   readonly seal: number | null;
   readonly startedAtMs: number;
+  /** When its owner last wrote this document, by the owner's clock: a sign of life. */
+  readonly heardAtMs: number;
 }
 
 /** A part of a former owner's log that the shard still needs: its entries of `epoch` at positions from..to-1. */

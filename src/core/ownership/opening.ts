@@ -37,9 +37,10 @@ export function openShards(
   resumed: (opened: Opened, replayed: ReplaySize) => void,
 ): void {
   const { settings, tools, client, ids, nowMs, refuse } = parts;
-  const { incarnation, clusterName, shards, freshClusterId } = settings;
+  const { incarnation, clusterName, shards, freshClusterId, acceptLossOf } = settings;
+  const { recordTtlMs } = settings.upkeep;
   claim(
-    { incarnation, clusterName, shards, freshClusterId, nowMs },
+    { incarnation, clusterName, shards, freshClusterId, nowMs, recordTtlMs, acceptLossOf },
     {
       client,
       codec: tools.documentCodec,

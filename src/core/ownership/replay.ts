@@ -38,6 +38,8 @@ interface Progress {
 export interface ReplaySize {
   readonly records: number;
   readonly bytes: number;
+  /** When the oldest record was written that some range still needs, by the entries in it; Infinity: there is none. */
+  readonly oldestAtMs: number;
 }
 
 export function replay(
@@ -50,12 +52,13 @@ export function replay(
   const progress: Progress[] = targets.map((target) => ({ target, next: 0 }));
   let records = 0;
   let bytes = 0;
+  let oldestAtMs = Infinity;
   step();
 
   function step(): void {
     const open = progress.filter(({ target, next }) => next < target.ranges.length);
     const first = open[0];
-    if (first === undefined) return then({ records, bytes });
+    if (first === undefined) return then({ records, bytes, oldestAtMs });
     const log = currentRange(first)?.log as LogId;
     // Shards that need this log later, but not now, would get their entries out of order: they read it in another round.
     const together = open.filter((one) => currentRange(one)?.log === log);
@@ -112,6 +115,7 @@ export function replay(
           lose(position, together, `records_missing: ${what}`);
           continue;
         }
+        oldestAtMs = Math.min(oldestAtMs, record.entries[0]?.atMs ?? Infinity);
         for (; entryAt < record.entries.length; entryAt++) {
           const entry = record.entries[entryAt] as Entry | SpilledEntry;
           if (!("value" in entry)) {

@@ -18,6 +18,8 @@ export interface UpkeepLimits {
   /** And when its dirty part of memory is larger than this. */
   readonly dirtyBytesMax: number;
   readonly flushesMax: number;
+  /** How long a record that is needed is kept for sure; Infinity: for ever. A quarter of it forces a flush (RULES.md 1). */
+  readonly recordTtlMs: number;
 }
 
 interface Tail {
@@ -25,7 +27,12 @@ interface Tail {
   /** Bytes and records of the log, counted from this incarnation's start, that were there when the shard was last flushed. */
   bytes: number;
   records: number;
+  /** The moment behind which everything was written that is not flushed, in this incarnation. */
   sinceMs: number;
+  /** The same, with what former ones left behind: negative where that is older than this process. */
+  oldestMs: number;
+  /** Of what a flush that is under way will have covered. */
+  flushingOldestMs: number | null;
 }
 
 export interface UpkeepTools {
@@ -47,6 +54,10 @@ export class Upkeep {
   #node: { document: NodeDocument; token: string };
   #former: readonly { readonly document: NodeDocument; readonly token: string }[];
   #isPublishing = false;
+  #publishedAtMs: number;
+  #measuredAtMs = -Infinity;
+  /** Everything at or above the published base was written behind this moment. */
+  #baseOldestMs: number;
 
   constructor(
     limits: UpkeepLimits,
@@ -54,7 +65,7 @@ export class Upkeep {
     custodies: readonly Custody[],
     node: { readonly document: NodeDocument; readonly token: string },
     former: readonly { readonly document: NodeDocument; readonly token: string }[],
-    inherited: { readonly bytes: number; readonly records: number },
+    inherited: { readonly bytes: number; readonly records: number; readonly ageMs: number },
     tickMs: number,
   ) {
     this.#limits = limits;
@@ -62,23 +73,40 @@ export class Upkeep {
     this.#inherited = inherited;
     this.#tails = custodies.map((custody) => {
       const isClean = custody.descriptor.ranges.length === 0;
-      return { custody, bytes: isClean ? inherited.bytes : 0, records: isClean ? inherited.records : 0, sinceMs: tickMs };
+      return {
+        custody,
+        bytes: isClean ? inherited.bytes : 0,
+        records: isClean ? inherited.records : 0,
+        sinceMs: tickMs,
+        oldestMs: isClean ? tickMs : tickMs - inherited.ageMs,
+        flushingOldestMs: null,
+      };
     });
+    this.#baseOldestMs = tickMs;
+    this.#publishedAtMs = tickMs;
     this.#node = node;
     this.#former = former;
   }
 
   /** What a restart would have to read now. */
   get tailBytes(): number {
-    let least = Infinity;
-    for (const { bytes } of this.#tails) if (bytes < least) least = bytes;
+    let least = this.#totalBytes;
+    for (const { bytes, custody } of this.#tails) if (bytes < least && !custody.isRefused) least = bytes;
     return this.#totalBytes - least;
   }
 
   get tailRecords(): number {
-    let least = Infinity;
-    for (const { records } of this.#tails) if (records < least) least = records;
+    let least = this.#totalRecords;
+    for (const { records, custody } of this.#tails) if (records < least && !custody.isRefused) least = records;
     return this.#totalRecords - least;
+  }
+
+  /** How old the oldest record may be that a claim would read. What only refused shards need does not count: nothing here can change it. */
+  recordAgeMs(tickMs: number): number {
+    if (this.#limits.recordTtlMs === Infinity) return 0;
+    let oldest = this.#baseOldestMs;
+    for (const tail of this.#tails) if (!tail.custody.isRefused) oldest = Math.min(oldest, oldestOf(tail));
+    return tickMs - oldest;
   }
 
   get flushing(): number {
@@ -88,14 +116,29 @@ export class Upkeep {
   }
 
   /** Starts what is due. Once a turn. */
-  turn(tickMs: number): void {
+  turn(tickMs: number, nowMs: number): void {
     for (const { custody } of this.#tails) if (!custody.isRefused) custody.turn();
-    this.#publish();
+    if (tickMs - this.#measuredAtMs >= MEASURE_EVERY_MS) this.#measure(tickMs);
+    this.#publish(tickMs, nowMs);
     this.#forgetFormer();
     for (let flushing = this.flushing; flushing < this.#limits.flushesMax; flushing++) {
       const due = this.#due(tickMs);
       if (due === null) return;
       this.#flush(due, tickMs);
+    }
+  }
+
+  /** A shard of which nothing in the log is needed makes the tail neither longer nor older. */
+  #measure(tickMs: number): void {
+    this.#measuredAtMs = tickMs;
+    for (const tail of this.#tails) {
+      if (!tail.custody.isIdle) continue;
+      tail.flushingOldestMs = null;
+      if (tail.custody.isDirty) continue;
+      tail.bytes = this.#totalBytes;
+      tail.records = this.#totalRecords;
+      tail.sinceMs = tickMs;
+      tail.oldestMs = tickMs;
     }
   }
 
@@ -123,19 +166,23 @@ export class Upkeep {
   }
 
   #due(tickMs: number): Tail | null {
+    const { tailAgeMaxMs, recordTtlMs } = this.#limits;
     let oldest: Tail | null = null;
     let largest: Tail | null = null;
+    let overdue: Tail | null = null;
     for (const tail of this.#tails) {
       const { custody } = tail;
       if (!custody.isIdle || !custody.isDirty || custody.isRefused) continue;
+      const isOverdue = tickMs - tail.sinceMs > tailAgeMaxMs || tickMs - tail.oldestMs > recordTtlMs / 4;
+      if (isOverdue && (overdue === null || tail.oldestMs < overdue.oldestMs)) overdue = tail;
       if (oldest === null || tail.records < oldest.records) oldest = tail;
       if (largest === null || custody.dirtyBytes > largest.custody.dirtyBytes) largest = tail;
     }
     if (oldest === null || largest === null) return null;
     if (largest.custody.dirtyBytes > this.#limits.dirtyBytesMax) return largest;
+    if (overdue !== null) return overdue;
     const isLong = this.tailBytes > this.#limits.tailBytesTarget || this.tailRecords > this.#limits.tailRecordsTarget;
-    const isOld = tickMs - oldest.sinceMs > this.#limits.tailAgeMaxMs;
-    if (isLong || isOld) return oldest;
+    if (isLong) return oldest;
     return this.#tools.cache.isOverfull ? largest : null;
   }
 
@@ -145,26 +192,41 @@ export class Upkeep {
     tail.bytes = this.#totalBytes;
     tail.records = this.#totalRecords;
     tail.sinceMs = tickMs;
+    tail.flushingOldestMs = tail.oldestMs;
+    tail.oldestMs = tickMs;
   }
 
-  /** Publishes a base that has grown, and only then trims below it. */
-  #publish(): void {
+  /**
+   * Publishes a base that has grown, and only then trims below it. Where records expire it is published now and then
+   * whatever it is: a log that hardly grows would else have a base whose record is gone, and the walk would end there
+   * (RULES.md 1). It also says that we live (RULES.md 3).
+   */
+  #publish(tickMs: number, nowMs: number): void {
     if (this.#isPublishing) return;
     const { log, client, codec, clusterId, effects } = this.#tools;
-    let base = log.durable + 1;
-    for (const { custody } of this.#tails) {
-      if (custody.isDirty || custody.isRefused || !custody.isIdle) base = Math.min(base, custody.neededFrom);
+    let grown = log.durable + 1;
+    let oldestMs = tickMs;
+    for (const tail of this.#tails) {
+      const { custody } = tail;
+      if (!custody.isDirty && !custody.isRefused && custody.isIdle) continue;
+      grown = Math.min(grown, custody.neededFrom);
+      oldestMs = Math.min(oldestMs, oldestOf(tail));
     }
     const { document, token: expected } = this.#node;
-    if (base < document.base + BASE_STEP) return;
+    const isDue = tickMs - this.#publishedAtMs > this.#limits.recordTtlMs / SIGNS_PER_TTL;
+    if (grown < document.base + BASE_STEP && !isDue) return;
     this.#isPublishing = true;
-    const next: NodeDocument = { ...document, base, counter: document.counter + 1 };
+    const base = Math.max(grown, document.base);
+    const heardAtMs = Math.max(document.heardAtMs, Math.floor(nowMs));
+    const next: NodeDocument = { ...document, base, heardAtMs, counter: document.counter + 1 };
     const token = this.#tools.nextToken();
     client.swap(nodeKey(document.incarnation), expected, { token, body: codec.encodeNode(next, clusterId) }, (end) => {
       this.#isPublishing = false;
       if (end === "lost") return this.#tools.lost();
       this.#node = { document: next, token };
-      effects.push({ kind: "trimLog", log: log.log, base });
+      this.#publishedAtMs = tickMs;
+      this.#baseOldestMs = oldestMs;
+      if (base > document.base) effects.push({ kind: "trimLog", log: log.log, base });
     });
   }
 
@@ -183,3 +245,11 @@ export class Upkeep {
 
 /** The base is published in steps: each is a write to the directory. */
 const BASE_STEP = 256;
+/** Often enough for lengths and ages of tails; not every turn, because there may be many shards. */
+const MEASURE_EVERY_MS = 250;
+/** Signs of life while a record lives: rare enough to cost nothing, far more than the two that a claim needs to see. */
+const SIGNS_PER_TTL = 64;
+
+function oldestOf({ oldestMs, flushingOldestMs }: Tail): number {
+  return flushingOldestMs ?? oldestMs;
+}

@@ -17,7 +17,9 @@ import {
 import { decodeSegmentReference, encodeSegmentReference, type SegmentReference } from "../../core/store/segment-reference.js";
 import { CLUSTER_ID_BYTES } from "./record-codec.js";
 
-export const DOCUMENT_FORMAT_VERSION = 1;
+/** Version 2 is that of node documents, which say when their owner was last heard of; the others are of version 1. */
+export const DOCUMENT_FORMAT_VERSION = 2;
+const WITHOUT_HEARD = 1;
 
 const MAGIC = [0x48, 0x46, 0x44];
 const PLAIN = 0;
@@ -50,18 +52,21 @@ export const documentCodec: DocumentCodec = {
     writer.varint(document.base);
     writer.varint(document.seal ?? 0);
     writer.varint(document.startedAtMs);
+    writer.varint(document.heardAtMs);
     return writer.take();
   },
 
   decodeNode(body: Uint8Array, clusterId: Uint8Array): NodeDocument {
-    const reader = openOf(body, NODE, clusterId);
+    const { reader, version } = openOf(body, NODE, clusterId);
     const incarnation = reader.text();
     const status = STATUSES[reader.u8()];
     if (status === undefined) throw new MalformedBytes("a node of unknown status");
     const counter = reader.varint();
     const base = reader.varint();
     const seal = reader.varint() || null;
-    return whole(reader, { incarnation, status, counter, base, seal, startedAtMs: reader.varint() });
+    const startedAtMs = reader.varint();
+    const heardAtMs = version > WITHOUT_HEARD ? reader.varint() : startedAtMs;
+    return whole(reader, { incarnation, status, counter, base, seal, startedAtMs, heardAtMs });
   },
 
   encodeDescriptor(document: ShardDescriptor, clusterId: Uint8Array): Uint8Array {
@@ -83,7 +88,7 @@ export const documentCodec: DocumentCodec = {
   },
 
   decodeDescriptor(body: Uint8Array, clusterId: Uint8Array): ShardDescriptor {
-    const reader = openOf(body, SHARD, clusterId);
+    const { reader } = openOf(body, SHARD, clusterId);
     const shard = reader.varint();
     const epoch = reader.varint();
     const owner = reader.text() || null;
@@ -101,7 +106,7 @@ export const documentCodec: DocumentCodec = {
 function begin(kind: number, clusterId: Uint8Array): ByteWriter {
   const writer = new ByteWriter(256);
   for (const byte of MAGIC) writer.u8(byte);
-  writer.u8(DOCUMENT_FORMAT_VERSION);
+  writer.u8(kind === NODE ? DOCUMENT_FORMAT_VERSION : WITHOUT_HEARD);
   writer.u8(PLAIN);
   writer.u8(NO_KEY);
   writer.u8(kind);
@@ -109,7 +114,13 @@ function begin(kind: number, clusterId: Uint8Array): ByteWriter {
   return writer;
 }
 
-function open(body: Uint8Array, kind: number): { readonly reader: ByteReader; readonly clusterId: Uint8Array } {
+interface OpenDocument {
+  readonly reader: ByteReader;
+  readonly version: number;
+  readonly clusterId: Uint8Array;
+}
+
+function open(body: Uint8Array, kind: number): OpenDocument {
   const reader = new ByteReader(body);
   for (const byte of MAGIC) if (reader.u8() !== byte) throw new MalformedBytes("not a document: it begins otherwise");
   const version = reader.u8();
@@ -117,13 +128,14 @@ function open(body: Uint8Array, kind: number): { readonly reader: ByteReader; re
   if (version === 0) throw new MalformedBytes("not a document: there is no format 0");
   if (reader.u8() !== PLAIN || reader.u8() !== NO_KEY) throw new NewerFormat("a document in a codec that is not known here");
   if (reader.u8() !== kind) throw new MalformedBytes("a document of another kind");
-  return { reader, clusterId: reader.raw(CLUSTER_ID_BYTES).slice() };
+  if (kind !== NODE && version > WITHOUT_HEARD) throw new NewerFormat(`a document of format ${version}`);
+  return { reader, version, clusterId: reader.raw(CLUSTER_ID_BYTES).slice() };
 }
 
-function openOf(body: Uint8Array, kind: number, clusterId: Uint8Array): ByteReader {
+function openOf(body: Uint8Array, kind: number, clusterId: Uint8Array): OpenDocument {
   const opened = open(body, kind);
   if (!equalBytes(opened.clusterId, clusterId)) throw new MalformedBytes("a document of another cluster");
-  return opened.reader;
+  return opened;
 }
 
 /** The document, if its bytes end where it does. */

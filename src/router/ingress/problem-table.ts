@@ -428,6 +428,11 @@ export const STORAGE_PROBLEMS = {
     "Positions that the stored state still needs are not in the journal.",
     "The message names log and position. Restore the directory from a backup.",
   ),
+  records_expired: start(
+    "Records may have expired",
+    "A log has to be taken over whose owner was last heard of more than half of the records' time to live ago. What it had not flushed may be gone, and where the log ends can no longer be told.",
+    "Restore the table from a backup of the time; or start with '--accept-loss' and the log's name, which the message gives, to go on with what is left.",
+  ),
   value_missing: start(
     "A large value is missing or damaged",
     "A record that the stored state still needs refers to an object in the snapshot store that is not there, or is not what was written. It is never skipped.",

@@ -170,6 +170,27 @@ export const MUTANTS: readonly Mutant[] = [
     to: "return Math.max(0, ...[...this.outbox.from(target, 0)].map(({ number }) => number)) + 1;",
     why: "The next number is behind the highest that is unacknowledged: numbers come again, and their marks are there already.",
   },
+  {
+    name: "issued-before-its-values-are-uploaded",
+    file: "log/log-writer.js",
+    from: "if (!this.#isIssuable(record, nowMs))",
+    to: "if (record.values.length < 0)",
+    why: "A record does not wait for the values that it refers to: a crash leaves a reference to nothing.",
+  },
+  {
+    name: "values-deleted-while-a-record-needs-them",
+    file: "ownership/value-sweep.js",
+    from: "this.#log.takeValuesBelow(base)",
+    to: "this.#log.takeValuesBelow(this.#log.durable)",
+    why: "Values go as soon as their records are durable, though a restart would have to read them.",
+  },
+  {
+    name: "values-of-a-log-that-is-still-needed-swept",
+    file: "ownership/value-sweep.js",
+    from: "if (document === null)",
+    to: "if (this.#isListing || document === null || true)",
+    why: "The sweep takes every log but its own for forgotten.",
+  },
 ];
 
 /** Broken disks, for the power cuts: the mutants of test/power-cut/mutants.ts. */
