@@ -32,7 +32,15 @@ export interface BucketTarget {
 
 /** Something that is not as it should be. What is fatal keeps a router from starting, or from being safe. */
 export interface BucketFinding {
-  readonly kind: "missing" | "expires_current" | "not_versioned" | "short_history" | "leftovers_stay" | "public" | "unknown";
+  readonly kind:
+    | "missing"
+    | "expires_current"
+    | "archives_current"
+    | "not_versioned"
+    | "short_history"
+    | "leftovers_stay"
+    | "public"
+    | "unknown";
   /** Stable; explained in docs/errors.md. */
   readonly code: AwsProblemCode;
   readonly isFatal: boolean;
@@ -44,6 +52,8 @@ export interface BucketFinding {
 const HISTORY_DAYS = 35;
 /** Unfinished uploads are of routers that have died; no upload takes hours. */
 const LEFTOVER_DAYS = 2;
+/** Storage classes whose objects are not there before they were restored (S3 user guide, "Working with archived objects"). */
+const ARCHIVES: ReadonlySet<string> = new Set(["GLACIER", "DEEP_ARCHIVE"]);
 const SOCKETS_MAX = 2;
 /** What an emulator answers to what it does not know; AWS knows all of it. */
 const UNSUPPORTED = new Set(["NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "NotSupported"]);
@@ -156,10 +166,14 @@ async function find(client: S3Client, { bucket, prefix }: BucketTarget): Promise
 function lifecycleFindings(bucket: string, prefix: string, all: readonly LifecycleRule[]): readonly BucketFinding[] {
   const rules = all.filter((rule) => rule.Status === "Enabled" && concerns(rule, prefix));
   const findings: BucketFinding[] = [];
-  for (const { ID = "without a name", Expiration, NoncurrentVersionExpiration } of rules) {
+  for (const { ID = "without a name", Expiration, Transitions, NoncurrentVersionExpiration } of rules) {
     if (Expiration?.Days !== undefined || Expiration?.Date !== undefined) {
       const message = `The lifecycle rule ${ID} of bucket ${bucket} deletes current objects by age: live segments, that is. Remove it, or keep it off the prefix '${prefix}'.`;
       findings.push({ kind: "expires_current", code: "aws_bucket_unfit", isFatal: true, message });
+    }
+    if (Transitions?.some(({ StorageClass }) => StorageClass !== undefined && ARCHIVES.has(StorageClass))) {
+      const message = `The lifecycle rule ${ID} of bucket ${bucket} moves current objects into an archive, where they cannot be read for hours. Remove it, or keep it off the prefix '${prefix}'.`;
+      findings.push({ kind: "archives_current", code: "aws_bucket_unfit", isFatal: true, message });
     }
     const days = NoncurrentVersionExpiration?.NoncurrentDays;
     if (days !== undefined && days < HISTORY_DAYS) {
