@@ -88,7 +88,7 @@ function addDeploymentCommands(program: Command, streams: Streams): void {
     .option("--timeout <duration>", "of one invocation: 10s")
     .addOption(new Option("--prefer <what>", "send soon, or in large batches").choices(["latency", "cost"]))
     .addOption(new Option("--encoding <form>", "of the function contract").choices(["json", "protobuf"]))
-    .option("--header <header...>", "'name: value', sent with every call; the router keeps it")
+    .option("--header <header>", "'name: value', sent with every call, kept by the router; once for each", collected)
     .description("make a function serve its entity types")
     .action((url: string, options: RegisterOptions) => register(adminOf(program), terminalOf(program, streams), url, options));
   const deployments = program.command("deployments").description("what is registered, and which of it serves");
@@ -179,6 +179,10 @@ function addDeadLetterCommands(program: Command, streams: Streams): void {
       .description(action === "retry" ? "run it again" : "forget it")
       .action((entity: string, id: string) => endDeadLetter(adminOf(program), terminalOf(program, streams), action, entity, id));
   }
+}
+
+function collected(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function terminalOf(program: Command, streams: Streams): Terminal {

@@ -125,7 +125,7 @@ describe("a router on a disk that is full", {
 }, () => {
   const disk = mounted ?? "";
   after(async () => {
-    spawnSync("umount", [disk]);
+    spawnSync("umount", ["-l", disk]);
     await rm(disk, { recursive: true, force: true });
   });
 

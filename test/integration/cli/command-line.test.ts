@@ -121,8 +121,19 @@ describe("the command line against a running router", () => {
     assert.equal((await on("dead-letters", "show", "shop/cart/c1", "nothing")).code, 2);
     assert.equal((await on("deployments", "promote", "nothing")).code, 2);
     assert.equal((await on("register", "http://127.0.0.1:9")).code, 3);
-    const options = ["--in-flight-max", "4", "--entities-max", "8", "--timeout", "3s", "--header", "x-key: a:b"];
-    assert.equal((await on("register", "http://127.0.0.1:9", ...options)).code, 3, "the options are taken; nobody is there");
+    const options = [
+      "--in-flight-max",
+      "4",
+      "--entities-max",
+      "8",
+      "--timeout",
+      "3s",
+      "--header",
+      "x-key: a:b",
+      "--header",
+      "y: z",
+    ];
+    assert.equal((await on("register", ...options, "http://127.0.0.1:9")).code, 3, "the options are taken; nobody is there");
     const bad = await on("register", "http://127.0.0.1:9", "--in-flight-max", "none", "--bytes-max", "1");
     assert.equal(bad.code, 2);
     assert.match(bad.error, /inFlightMax: a whole number is expected.*batch.bytesMax/);
