@@ -50,13 +50,15 @@ export class RecordFetch {
     let left: readonly string[] = keys;
     for (let fruitless = 0; left.length > 0; ) {
       const outcome = await this.#ask(left);
-      if (outcome.kind === "failed" && (outcome.failure.kind !== "throttled" || ++fruitless >= FRUITLESS_MAX)) return outcome;
+      if (outcome.kind === "failed" && outcome.failure.kind !== "throttled") return outcome;
+      const before = left.length;
       if (outcome.kind === "answered") {
         for (const item of outcome.items) found.set(item[KEY_ATTRIBUTE]?.S ?? "", packedOf(item));
-        if (outcome.unprocessed.length === left.length && ++fruitless >= FRUITLESS_MAX) return slow(this.#options.table);
         left = outcome.unprocessed;
       }
-      if (fruitless > 0) await this.#options.clock.sleep(WAIT_MIN_MS * 2 ** (fruitless - 1));
+      if (left.length < before) fruitless = 0;
+      else if (++fruitless < FRUITLESS_MAX) await this.#options.clock.sleep(WAIT_MIN_MS * 2 ** (fruitless - 1));
+      else return outcome.kind === "failed" ? outcome : slow(this.#options.table);
     }
     return { kind: "fetched", packed: keys.map((key) => found.get(key) ?? null) };
   }

@@ -138,6 +138,20 @@ describe("an append to DynamoDB", () => {
     assert.ok(Math.abs(expiresInS - 3_600) < 30, `in ${expiresInS} s`);
   });
 
+  test("of the largest record fits under the longest name, at the highest position", async () => {
+    const cluster = "c".repeat(63);
+    const name = "l".repeat(100);
+    const longest = await DynamoJournal.open({ aws: direct, table, cluster, ttlMs: 1, clock: realClock, meter: NO_METER });
+    const largest = randomBytes(longest.recordBytesMax);
+    const position = Number.MAX_SAFE_INTEGER;
+    assert.deepEqual(await longest.append(name, position, largest), { kind: "happened" });
+    const outcome = await longest.read(name, position, 10, 1);
+    assert.deepEqual(outcome, { kind: "records", bodies: [new Uint8Array(largest)] });
+    const tooLong = await longest.append("l".repeat(300), position, largest);
+    assert.ok(tooLong.kind === "refused" && tooLong.isPermanent);
+    await longest.close();
+  });
+
   test("and reading it are metered as the wire shows them", async () => {
     const counted: Partial<Record<RequestKind, number>> = {};
     const meter = { count: (kind: RequestKind, units: number) => void (counted[kind] = (counted[kind] ?? 0) + units) };
