@@ -13,7 +13,11 @@ export function scriptedCode(callee: ScriptedFunction): ScriptedCode {
 }
 
 /** An invoker of that function, on the real client. */
-export function lambdaInvoker(server: LambdaServer, arn: string, options: Partial<LambdaInvokerOptions> = {}): LambdaInvoker {
+export function lambdaInvoker(
+  server: Pick<LambdaServer, "url">,
+  arn: string,
+  options: Partial<LambdaInvokerOptions> = {},
+): LambdaInvoker {
   const parsed = parseLambdaArn(arn);
   if (parsed === null) throw new Error(`no ARN: ${arn}`);
   const credentials = { accessKeyId: "test", secretAccessKey: "test" };

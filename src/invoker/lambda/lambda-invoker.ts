@@ -106,6 +106,7 @@ export class LambdaInvoker implements InvokerPort {
       const ended = (end: InvocationEnd): void => {
         if (hasEnded) return;
         hasEnded = true;
+        if (decoder.form !== null) this.#streams = decoder.form === "lines";
         signal.removeEventListener("abort", giveUp);
         resolve(end);
         // A broken answer may have no end; what is behind a complete one is read for the sake of the connection.
@@ -127,7 +128,6 @@ export class LambdaInvoker implements InvokerPort {
           cancelTimer();
           this.#closed.signal.removeEventListener("abort", giveUp);
           this.#meter.count("lambda_invoke", Math.ceil(this.#clock.monotonicMs() - startedAtMs));
-          if (decoder.form !== null) this.#streams = decoder.form === "lines";
         });
     });
   }

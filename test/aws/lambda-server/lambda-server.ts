@@ -27,12 +27,15 @@ export class LambdaServer {
   readonly #functionByName = new Map<string, LambdaFunction>();
   /** Requests by operation, refused ones included. */
   readonly requests = new Map<string, number>();
+  /** That were ever made to it. */
+  connections = 0;
 
   private constructor(options: LambdaServerOptions) {
     this.#options = options;
     this.#server = createServer((request, response) => {
       this.#handle(request, response).catch((error: unknown) => response.destroy(error as Error));
     });
+    this.#server.on("connection", () => this.connections++);
   }
 
   static async start(options: LambdaServerOptions = {}): Promise<LambdaServer> {
