@@ -8,10 +8,14 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { startDynamoDbLocal } from "./servers/dynamodb-local.js";
 import { type AwsService, namedEndpoint, variableOf } from "./servers/endpoints.js";
-import { startS3Server } from "./servers/s3.js";
+import { startLambdaEmulator, startS3Server } from "./servers/s3.js";
 import type { RunningServer } from "./servers/server-process.js";
 
-const SERVERS: Partial<Record<AwsService, () => Promise<RunningServer>>> = { s3: startS3Server, dynamodb: startDynamoDbLocal };
+const SERVERS: Partial<Record<AwsService, () => Promise<RunningServer>>> = {
+  s3: startS3Server,
+  dynamodb: startDynamoDbLocal,
+  lambda: startLambdaEmulator,
+};
 
 const fragments = process.argv.slice(2);
 const files = [...filesIn("dist/test/aws", ".aws.js"), ...filesIn("dist/test/e2e", ".test.js")].filter(

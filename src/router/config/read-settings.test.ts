@@ -107,6 +107,39 @@ functions: [{ url: "https://f.example/?code=${secret}", headers: { authorization
     assert.ok(text.includes("shop") && text.includes("https://f.example/"));
   });
 
+  it("take Lambda functions by version, alias or none, and refuse what is only for HTTP", () => {
+    const cart = "arn:aws:lambda:eu-west-1:123456789012:function:cart";
+    const { functions } = readSettings(
+      `functions:
+  - { lambda: "${cart}:7", batch: { bytesMax: 5MB }, prefer: cost }
+  - { lambda: "${cart}:live" }
+  - { lambda: "${cart}" }`,
+      {},
+    );
+    assert.deepEqual(
+      functions.map(({ url }) => url),
+      [`${cart}:7`, `${cart}:live`, `${cart}:$LATEST`],
+    );
+    assert.deepEqual([functions[0]?.limits.prefer, functions[0]?.limits.bytesMax], ["cost", 5 << 20]);
+    const { problems } = refusal(`functions:
+  - { lambda: "cart:7" }
+  - { lambda: "${cart}:7", url: "http://a.example", encoding: protobuf, headers: { a: b } }
+  - { lambda: "${cart}:7", batch: { bytesMax: 6MB } }`);
+    assert.deepEqual(
+      problems.map((problem) => problem.slice(0, problem.indexOf(":"))),
+      [
+        "functions[0].lambda",
+        "functions[1].url",
+        "functions[1].encoding",
+        "functions[1].headers",
+        "functions[2].lambda",
+        "functions[2].batch.bytesMax",
+      ],
+    );
+    assert.match(problems[0] ?? "", /'cart:7' is not arn:aws:lambda:REGION/);
+    assert.match(problems[4] ?? "", /listed twice/);
+  });
+
   it("refuse doors that are open to the network, unless that is stated", () => {
     assert.equal(refusal("listen: { ingress: 0.0.0.0:8080 }").code, "open_without_auth");
     assert.equal(refusal("listen: { admin: '[::]:9070' }").code, "open_without_auth");

@@ -1,5 +1,5 @@
 /**
- * The S3 server of `npm run test:aws`: MiniStack from PyPI, in an environment of its own under node_modules/.cache. Why this
+ * The S3 server of `npm run test:aws`, and its Lambda emulator: MiniStack from PyPI, in an environment of its own under node_modules/.cache. Why this
  * one: docs/testing.md.
  */
 import { spawnSync } from "node:child_process";
@@ -12,11 +12,20 @@ const PACKAGES = "test/aws/servers/s3-server.txt";
 const INSTALLED_WITHIN_MS = 180_000;
 
 export function startS3Server(): Promise<RunningServer> {
+  return startMiniStack("the S3 server", "s3");
+}
+
+/** Runs functions with this machine's own node and python3; its limits are not Lambda's (docs/testing.md). */
+export function startLambdaEmulator(): Promise<RunningServer> {
+  return startMiniStack("the Lambda emulator", "lambda,iam,sts,logs");
+}
+
+function startMiniStack(name: string, services: string): Promise<RunningServer> {
   return startServerProcess({
-    name: "the S3 server",
+    name,
     program: installed(),
     args: () => ["-m", "ministack"],
-    env: (port) => ({ BIND_HOST: "127.0.0.1", GATEWAY_PORT: String(port), SERVICES: "s3", LOG_LEVEL: "WARNING" }),
+    env: (port) => ({ BIND_HOST: "127.0.0.1", GATEWAY_PORT: String(port), SERVICES: services, LOG_LEVEL: "WARNING" }),
     readyPath: "/_ministack/health",
     isReady: (status) => status === 200,
   });
