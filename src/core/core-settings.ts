@@ -5,6 +5,7 @@ import type { LogLimits } from "./log/log-writer.js";
 import type { LogId } from "./log/record.js";
 import type { RecordCodec } from "./log/record-codec.js";
 import type { DocumentCodec } from "./ownership/documents.js";
+import type { LeaseLimits } from "./ownership/lease.js";
 import type { OrphanLimits } from "./ownership/orphan-sweep.js";
 import type { UpkeepLimits } from "./ownership/upkeep.js";
 import type { ShardLimits } from "./shard/shard-host.js";
@@ -27,6 +28,8 @@ export interface CoreSettings {
   readonly store: StoreLimits;
   readonly upkeep: UpkeepLimits;
   readonly orphans: OrphanLimits;
+  /** Null where a lock proves that no other incarnation runs. */
+  readonly lease: LeaseLimits | null;
   readonly admission: AdmissionLimits;
   /** The cache's limit is part of the total; the reserve is what accepted work may still need. */
   readonly memory: { readonly totalBytes: number; readonly reserveBytes: number; readonly cacheBytes: number };
@@ -35,11 +38,4 @@ export interface CoreSettings {
 export interface CoreTools extends SegmentTools {
   readonly documentCodec: DocumentCodec;
   recordCodec(clusterId: Uint8Array): RecordCodec;
-}
-
-export interface Moment {
-  /** Wall time: what timers and expiries go by. May jump. */
-  readonly wallMs: number;
-  /** Only grows: what waits and back-offs go by. */
-  readonly monotonicMs: number;
 }

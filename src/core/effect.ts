@@ -46,6 +46,8 @@ export type Effect =
   | { readonly kind: "store"; readonly shard: number; readonly effect: StoreEffect }
   /** All shards are open: requests are taken from now on. */
   | { readonly kind: "started" }
+  /** Another incarnation lives and owns the shards: this one waits until it is over. Told every now and then. */
+  | { readonly kind: "standingBy"; readonly incarnation: LogId }
   /** That shard serves nobody until the operator has mended it; the others go on. */
   | { readonly kind: "shardRefused"; readonly shard: number; readonly message: string }
   /** The incarnation is over; nothing more comes of it. The driver starts the next one, or stops the process. */

@@ -10,7 +10,7 @@
 import { AdmissionControl } from "./admission/admission.js";
 import { MemoryBudget } from "./admission/memory-budget.js";
 import { MalformedBytes } from "./bytes/byte-reader.js";
-import type { CoreSettings, CoreTools, Moment } from "./core-settings.js";
+import type { CoreSettings, CoreTools } from "./core-settings.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
 import type { Effect, EndReason } from "./effect.js";
 import { type EntityAddress, shardOfHash } from "./entity/address.js";
@@ -26,6 +26,7 @@ import { NewerFormat } from "./ownership/documents.js";
 import { IncarnationIds } from "./ownership/incarnation-ids.js";
 import { type Opened, openShards } from "./ownership/opening.js";
 import { OrphanSweep } from "./ownership/orphan-sweep.js";
+import { OwnNode } from "./ownership/own-node.js";
 import type { ReplaySize } from "./ownership/replay.js";
 import { Upkeep } from "./ownership/upkeep.js";
 import { ValueSweep } from "./ownership/value-sweep.js";
@@ -34,6 +35,7 @@ import type { Shard, ShardQueues } from "./shard/shard.js";
 import type { ShardHost } from "./shard/shard-host.js";
 import { CacheBudget } from "./store/cache-budget.js";
 import type { ShardStore } from "./store/shard-store.js";
+import type { Moment } from "./time/moment.js";
 import { TypeRegistry } from "./type-registry.js";
 import { unreachable } from "./unreachable.js";
 
@@ -55,6 +57,7 @@ export class RouterCore {
   readonly #dispatcher = new Dispatcher();
   readonly #invoking = new Invoking(this.#dispatcher, this.#effects);
   readonly #ids: IncarnationIds;
+  readonly #ownNode: OwnNode;
   readonly #budget: MemoryBudget;
   readonly #admission: AdmissionControl;
   readonly #cache: CacheBudget;
@@ -80,6 +83,12 @@ export class RouterCore {
     this.#settings = settings;
     this.#tools = tools;
     this.#ids = new IncarnationIds(settings.incarnation, settings.nonceSeed);
+    this.#ownNode = new OwnNode(settings.incarnation, settings.lease, {
+      client: this.#client,
+      codec: tools.documentCodec,
+      nextToken: () => this.#ids.nextToken(),
+      lost: () => this.#end({ kind: "fenced", message: "this incarnation was declared dead" }),
+    });
     this.#budget = new MemoryBudget(settings.memory.totalBytes, settings.memory.reserveBytes);
     this.#admission = new AdmissionControl(this.#budget, settings.admission);
     this.#cache = new CacheBudget(settings.memory.cacheBytes);
@@ -105,6 +114,9 @@ export class RouterCore {
     this.#nowMs = Math.floor(moment.wallMs);
     this.#tickMs = Math.max(this.#tickMs, moment.monotonicMs);
     try {
+      this.#client.moveTo(this.#tickMs);
+      this.#ownNode.moveTo(moment);
+      this.#gate.lease(this.#ownNode.isLeased, this.#effects);
       if (!this.#hasBegun) this.#begin();
       this.#requests.measure();
       for (const input of inputs) {
@@ -126,7 +138,7 @@ export class RouterCore {
   wakeAtMs(): number {
     if (this.#phase === "ended") return Infinity;
     if (this.#isBehind) return this.#tickMs;
-    let wake = Math.min(this.#client.wakeAtMs ?? Infinity, this.#dispatcher.wakeAtMs() ?? Infinity);
+    let wake = Math.min(this.#client.wakeAtMs ?? Infinity, this.#dispatcher.wakeAtMs() ?? Infinity, this.#ownNode.wakeAtMs);
     if (this.#opened === null) return wake;
     const { log, shards } = this.#opened;
     wake = Math.min(wake, log.wakeAtMs() ?? Infinity);
@@ -178,9 +190,10 @@ export class RouterCore {
         client: this.#client,
         ids: this.#ids,
         cache: this.#cache,
-        nowMs: this.#nowMs,
+        ownNode: this.#ownNode,
         hostOn: (log) => this.#host(log),
         refuse: (code, message) => this.#refuse(code, message),
+        standingBy: (incarnation) => this.#effects.push({ kind: "standingBy", incarnation }),
       },
       (opened) => {
         this.#opened = opened;
@@ -200,15 +213,13 @@ export class RouterCore {
       nextToken: () => this.#ids.nextToken(),
     };
     const lostShard = (shard: number): void => this.#end({ kind: "fenced", message: `shard ${shard} has another owner` });
-    const lost = (): void => this.#end({ kind: "fenced", message: "this incarnation was declared dead" });
     this.#custodies = claimed.shards.map(
       ({ descriptor, token }, index) => new Custody(shards[index] as Shard, descriptor, token, { ...shared, lost: lostShard }),
     );
-    const tools = { ...shared, cache: this.#cache, effects: this.#effects, lost };
-    const { node, formerNodes } = claimed;
+    const tools = { ownNode: this.#ownNode, log, cache: this.#cache, effects: this.#effects };
     const { records, bytes, oldestAtMs } = replayed;
     const inherited = { records, bytes, ageMs: Math.max(0, this.#nowMs - Math.min(this.#nowMs, oldestAtMs)) };
-    this.#upkeep = new Upkeep(this.#settings.upkeep, tools, this.#custodies, node, formerNodes, inherited, this.#tickMs);
+    this.#upkeep = new Upkeep(this.#settings.upkeep, tools, this.#custodies, claimed.formerNodes, inherited, this.#tickMs);
     this.#orphans = new OrphanSweep(this.#settings.orphans, this.#custodies, this.#effects, this.#tickMs);
     // Where nothing spills there is nothing to be swept.
     if (this.#settings.log.spillBytesMin !== Infinity)
@@ -300,20 +311,24 @@ export class RouterCore {
 
   #turn(): void {
     this.#client.wake(this.#tickMs);
+    this.#ownNode.turn();
+    // A heartbeat that came back in this very step has renewed it.
+    this.#gate.lease(this.#ownNode.isLeased, this.#effects);
     const shards = this.#opened?.shards ?? [];
     this.#isBehind = turnAll(shards);
     const isRunning = this.#phase === "open" || (this.#phase === "stopping" && this.#closing?.isDrained === false);
     if (isRunning) this.#invoking.plan(this.#tickMs);
     if (this.#tickMs - this.#expiredAtMs >= EXPIRE_EVERY_MS) this.#expire(shards);
     this.#closing?.turn(this.#tickMs);
-    if (this.#closing?.isReleasing !== true) this.#upkeep?.turn(this.#tickMs, this.#nowMs);
+    if (this.#closing?.isReleasing !== true) this.#upkeep?.turn(this.#tickMs);
     if (this.#phase === "open") {
       this.#orphans?.turn(this.#tickMs);
-      this.#values?.turn(this.#upkeep?.ownNode.document.base ?? 0, this.#tickMs);
+      this.#values?.turn(this.#ownNode.document.base, this.#tickMs);
     }
     const log = this.#opened?.log;
     if (log !== undefined && !this.#isOver()) {
       log.flush(this.#tickMs, this.#effects);
+      this.#gate.issued(log.issued);
       this.#hold("uncommitted", log.uncommittedBytes);
       this.#hold("cache", this.#cache.bytes);
       this.#hold("responses", this.#gate.bytes);
@@ -355,12 +370,11 @@ export class RouterCore {
       shards: opened.shards,
       custodies: this.#custodies,
       upkeep,
+      ownNode: this.#ownNode,
       invoking: this.#invoking,
       client: this.#client,
       ids: this.#ids,
       recordCodec: this.#tools.recordCodec(clusterId),
-      documentCodec: this.#tools.documentCodec,
-      clusterId,
       done: () => this.#end({ kind: "stopped" }),
     });
   }

@@ -2,9 +2,10 @@
 import { DEFAULT_ADMISSION_LIMITS } from "../core/admission/admission.js";
 import type { CoreSettings } from "../core/core-settings.js";
 import type { LogId } from "../core/log/record.js";
+import type { LeaseLimits } from "../core/ownership/lease.js";
 import { DEFAULT_STORE_LIMITS } from "../core/store/store-options.js";
 import type { JournalLimits } from "../ports/journal.js";
-import type { JournalSettings, Settings, SnapshotSettings } from "./config/settings.js";
+import type { DirectorySettings, JournalSettings, Settings, SnapshotSettings } from "./config/settings.js";
 
 export type LocalCoreSettings = Omit<CoreSettings, "incarnation" | "freshClusterId" | "nonceSeed" | "placements">;
 
@@ -43,11 +44,18 @@ const TUNING: Readonly<Record<JournalSettings["kind"], JournalTuning>> = {
   dynamodb: DYNAMO_TUNING,
 };
 
+/**
+ * Where the lock of a data folder proves that nobody else runs there is none. Else: one write a second; a crash keeps a
+ * successor waiting for six, twice the lease, as clocks may differ.
+ */
+const LEASE: LeaseLimits = { heartbeatEveryMs: 1_000, leaseMs: 3_000, observeMs: 6_000 };
+
 /** `limits` are what the journal that was opened says of itself. */
 export function coreSettings(
   settings: Pick<Settings, "cluster" | "shards" | "memory"> & {
     readonly journal: Pick<JournalSettings, "kind">;
     readonly snapshots: Pick<SnapshotSettings, "kind">;
+    readonly directory: Pick<DirectorySettings, "kind">;
   },
   limits: JournalLimits,
   acceptLossOf: readonly LogId[] = [],
@@ -97,6 +105,7 @@ export function coreSettings(
     },
     // Orphans cost space and nothing else.
     orphans: { sweepEveryMs: 10 * 60_000 },
+    lease: settings.directory.kind === "dynamodb" ? LEASE : null,
     admission: { ...DEFAULT_ADMISSION_LIMITS, recordAgeMaxMs: limits.ttlMs / 2 },
     memory: { totalBytes, reserveBytes: Math.floor(totalBytes / 10), cacheBytes },
   };

@@ -39,7 +39,14 @@ export class DrivenCore {
     this.core = new RouterCore(
       {
         ...coreSettings(
-          { cluster: "test", shards: 1, memory: MEMORY, journal: { kind: "memory" }, snapshots: { kind: "memory" } },
+          {
+            cluster: "test",
+            shards: 1,
+            memory: MEMORY,
+            journal: { kind: "memory" },
+            snapshots: { kind: "memory" },
+            directory: { kind: "memory" },
+          },
           journal,
         ),
         incarnation: `test-${number}`,

@@ -32,7 +32,10 @@ export async function startTestRouter(storage: Storage = freshStorage(), limits:
   const quiet = { info: () => undefined, warn: () => undefined, error: (fields: object) => console.error(fields) };
   const memory = { cacheBytes: 16 << 20, totalBytes: 64 << 20 };
   const kind = "memory";
-  const settings = coreSettings({ cluster: "test", shards: 3, memory, journal: { kind }, snapshots: { kind } }, storage.journal);
+  const settings = coreSettings(
+    { cluster: "test", shards: 3, memory, journal: { kind }, snapshots: { kind }, directory: { kind } },
+    storage.journal,
+  );
   const runner = new CoreRunner({
     settings: { ...settings, shard: { ...settings.shard, retryMinMs: 1, retryMaxMs: 10, ...limits } },
     tools: { documentCodec, recordCodec, ...segmentTools },

@@ -4,6 +4,7 @@ import type { Effect } from "../../src/core/effect.js";
 import type { Input } from "../../src/core/input.js";
 import { type Claimed, type ClaimSettings, claim, RECORD_FORMAT_KNOWN } from "../../src/core/ownership/claim.js";
 import { CLUSTER_KEY, type ClusterDocument, type NodeDocument, nodeKey, shardKey } from "../../src/core/ownership/documents.js";
+import { OwnNode } from "../../src/core/ownership/own-node.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { recordCodec } from "../../src/protocol/record/record-codec.js";
 import { ClientBench } from "./client-bench.js";
@@ -14,23 +15,36 @@ const SETTINGS: ClaimSettings = {
   clusterName: "shop",
   shards: 2,
   freshClusterId: CLUSTER_ID,
-  nowMs: 1_000.7,
   recordTtlMs: Infinity,
   acceptLossOf: [],
+  lease: null,
 };
 const CLUSTER: ClusterDocument = { clusterId: CLUSTER_ID, name: "shop", shards: 2, recordFormatFloor: 1 };
 
-function claiming(bench: ClientBench, settings: Partial<ClaimSettings> = {}): Claimed[] {
+function claiming(
+  bench: ClientBench,
+  { nowMs = 1_000.7, ...settings }: Partial<ClaimSettings> & { readonly nowMs?: number } = {},
+): Claimed[] {
   const claimed: Claimed[] = [];
+  const merged = { ...SETTINGS, ...settings };
+  const ownNode = new OwnNode(merged.incarnation, merged.lease, {
+    client: bench.client,
+    codec: documentCodec,
+    nextToken: () => bench.nextToken(),
+    lost: () => bench.refuse("fenced", "declared dead"),
+  });
+  ownNode.moveTo({ wallMs: nowMs, monotonicMs: 0 });
   claim(
-    { ...SETTINGS, ...settings },
+    merged,
     {
       client: bench.client,
       codec: documentCodec,
+      ownNode,
       recordCodec,
       nextToken: () => bench.nextToken(),
       nextNonce: () => bench.nextNonce(),
       refuse: (code, message) => bench.refuse(code, message),
+      standingBy: () => undefined,
     },
     (result) => claimed.push(result),
   );
@@ -64,12 +78,10 @@ function once(bench: ClientBench, answer: (effect: Effect) => Input | null | und
 describe("where nothing is stored yet", () => {
   test("the cluster is made, the node announces itself, and every shard begins at epoch 1 without a past", () => {
     const bench = new ClientBench();
-    const { cluster, node, shards, formerNodes } = claimed(bench);
+    const { cluster, shards, formerNodes } = claimed(bench);
     assert.deepEqual(cluster, { ...CLUSTER, recordFormatFloor: RECORD_FORMAT_KNOWN });
     const alive = { incarnation: "me-2", status: "alive", counter: 0, base: 1, seal: null, startedAtMs: 1_000, heardAtMs: 1_000 };
-    assert.deepEqual(node.document, alive);
     assert.deepEqual(bench.storage.node("me-2"), alive);
-    assert.equal(bench.storage.documents.get(nodeKey("me-2"))?.token, node.token);
     for (const [shard, { descriptor, token }] of shards.entries()) {
       assert.deepEqual(descriptor, { shard, epoch: 1, owner: "me-2", covered: 0, ranges: [], segments: [] });
       assert.deepEqual(bench.storage.shard(shard), descriptor);

@@ -85,6 +85,7 @@ function settingsOf(incarnation: string, changed: Partial<CoreSettings>): CoreSe
     },
     orphans: { sweepEveryMs: 1_000_000 },
     admission: { tailBytesMax: 8 << 20, tailRecordsMax: 20_000, durableLagMaxMs: 50_000, recordAgeMaxMs: Infinity },
+    lease: null,
     memory: { totalBytes: 32 << 20, reserveBytes: 4 << 20, cacheBytes: 1 << 20 },
     ...changed,
   };
@@ -96,6 +97,8 @@ export class CoreBench {
   readonly answers = new Map<number, Answer>();
   /** Why it ended. */
   ended: EndReason | null = null;
+  /** How often it has said that another lives. */
+  standsBy = 0;
   nowMs = 0;
   /** What the function answers for an entity, null: nothing; by default a state for whatever was asked. */
   answerOf: (entity: InvocationEntity) => Omit<EntityResult, "n"> | null = written;
@@ -204,6 +207,9 @@ export class CoreBench {
           if (answer !== null) this.give({ kind: "entityFinished", attempt: effect.attempt, result: { n: entity.n, ...answer } });
         }
         this.give({ kind: "invocationEnded", attempt: effect.attempt, end: { kind: "complete" } });
+        return;
+      case "standingBy":
+        this.standsBy++;
         return;
       case "ended":
         this.ended = effect.reason;

@@ -3,6 +3,7 @@
 import type { CoreSettings } from "../../src/core/core-settings.js";
 import type { Effect, EndReason } from "../../src/core/effect.js";
 import type { Input } from "../../src/core/input.js";
+import { nodeKey } from "../../src/core/ownership/documents.js";
 import { RouterCore } from "../../src/core/router-core.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { recordCodec } from "../../src/protocol/record/record-codec.js";
@@ -41,6 +42,7 @@ export class Incarnation implements Caller {
   #isAlive = true;
   #isTurnDue = false;
   #wakeAtMs = Infinity;
+  #sleepsUntilMs = 0;
   /** It goes on although the next one has started. */
   isZombie = false;
   /** Steps until it crashes in the middle of one. */
@@ -70,8 +72,18 @@ export class Incarnation implements Caller {
     this.#isAlive = false;
   }
 
+  /** Called once, when the next version of its own document is on its way. */
+  afterHeartbeat: (() => void) | null = null;
+
+  /** Takes no turn for so long; what comes meanwhile waits. */
+  sleep(ms: number): void {
+    this.#sleepsUntilMs = this.#around.world.nowMs + ms;
+  }
+
   #turn(): void {
     if (!this.#isAlive) return;
+    const sleepMs = this.#sleepsUntilMs - this.#around.world.nowMs;
+    if (sleepMs > 0) return this.#around.world.after(sleepMs, () => this.#turn());
     this.#isTurnDue = false;
     const { world, random } = this.#around;
     const inputs = this.#inputs;
@@ -90,6 +102,12 @@ export class Incarnation implements Caller {
       if (!this.#isAlive) return;
     }
     this.#planWake();
+  }
+
+  #heartbeat(): void {
+    const then = this.afterHeartbeat;
+    this.afterHeartbeat = null;
+    then?.();
   }
 
   #planWake(): void {
@@ -149,6 +167,7 @@ export class Incarnation implements Caller {
         );
       case "swapDocument": {
         const { key, expected, document } = effect;
+        if (key === nodeKey(this.name)) this.#heartbeat();
         return directory.swap(this, key, expected, document, (outcome) =>
           give({ kind: "documentSwapped", key, token: document.token, outcome }),
         );
@@ -165,6 +184,8 @@ export class Incarnation implements Caller {
         world.count(`component.store.${effect.effect.kind}`);
         return snapshots.perform(this, effect.effect, (input) => give({ kind: "store", shard, input }));
       }
+      case "standingBy":
+        return world.count("component.standingBy");
       case "started":
         return this.#around.started(this);
       case "ended":

@@ -93,10 +93,11 @@ export class SimClients {
   }
 
   /** The router is gone: nobody knows what came of what was under way. */
-  disconnected(): void {
-    const lost = [...this.#askingByRequest];
-    this.#askingByRequest.clear();
-    for (const [request, asking] of lost) {
+  /** The connections of the requests that `isLost` says are gone. */
+  disconnected(isLost: (request: number) => boolean): void {
+    for (const [request, asking] of [...this.#askingByRequest]) {
+      if (!isLost(request)) continue;
+      this.#askingByRequest.delete(request);
       if (asking.kind === "command") {
         this.#leftBehind.set(request, asking.record);
         this.#unknown(asking.record);
@@ -409,6 +410,11 @@ export class SimClients {
     });
     if (!isTaken) this.#askingByRequest.delete(request);
     this.#world.after(6_000, () => this.#askingByRequest.delete(request) && this.#submit({ kind: "requestLeft", request }));
+  }
+
+  /** Asks for the state of many entities at once. */
+  lookAround(): void {
+    for (const entity of ENTITIES) if (hasBook(entity.type)) this.#state(entity);
   }
 
   #state(entity: EntityAddress): void {

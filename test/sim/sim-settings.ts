@@ -68,6 +68,8 @@ export function drawSettings(random: Random, seed: number): SharedSettings {
     },
     orphans: { sweepEveryMs: random.pick([500, 20_000]) },
     admission: { tailBytesMax: 8 << 20, tailRecordsMax: 20_000, durableLagMaxMs: 5_000, recordAgeMaxMs: Infinity },
+    // Half of the seeds have a lock that proves that nobody else runs; the others go by leases.
+    lease: random.pick([null, { heartbeatEveryMs: 300, leaseMs: 3_000, observeMs: 6_000 }]),
     memory: { totalBytes: 32 << 20, reserveBytes: 4 << 20, cacheBytes: random.pick([64_000, 512_000, 8 << 20]) },
   };
 }

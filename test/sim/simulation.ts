@@ -60,6 +60,10 @@ class Simulation implements Surroundings {
   readonly #manifests: ManifestWatch;
   readonly #values: ValueWatch;
   #incarnation: Incarnation | null = null;
+  /** Where leases rule: one that was left behind and goes on serving its clients, as far as it may. */
+  #elder: Incarnation | null = null;
+  #isElderAsked = false;
+  readonly #serverByRequest = new Map<number, Incarnation>();
   #starts = 0;
   #isMissingTypes = false;
   #isStarted = false;
@@ -125,7 +129,7 @@ class Simulation implements Surroundings {
   }
 
   output(incarnation: Incarnation, effect: Effect): void {
-    if (incarnation.isZombie) this.#clients.outputLate(effect);
+    if (incarnation.isZombie && !this.#isLeased) this.#clients.outputLate(effect);
     else this.#clients.output(effect);
   }
 
@@ -143,7 +147,7 @@ class Simulation implements Surroundings {
 
   crashed(incarnation: Incarnation): void {
     const { world } = this;
-    if (!this.random.chance(this.#mix.zombies)) {
+    if (!this.random.chance(this.#isLeased ? Math.max(0.5, this.#mix.zombies) : this.#mix.zombies)) {
       world.trace(`${incarnation.name} crashes`);
       world.count("fault.crash");
       return this.ended(incarnation, { kind: "broken", message: "crash" });
@@ -151,8 +155,41 @@ class Simulation implements Surroundings {
     world.trace(`${incarnation.name} is left behind`);
     world.count("fault.zombie");
     incarnation.isZombie = true;
-    this.#leave();
-    world.after(this.random.between(100, 8_000), () => incarnation.kill());
+    if (!this.#isLeased) {
+      this.#leave();
+      world.after(this.random.between(100, 8_000), () => incarnation.kill());
+      return;
+    }
+    // It sleeps, perhaps beyond its lease, and goes on as if nothing had happened: nobody has told its clients.
+    // Nearly as long as the lease, or long enough to be taken for dead.
+    const sleepMs = this.random.pick([0, 2_800, 2_800, 9_000, 12_000]);
+    this.#elder = incarnation;
+    this.#incarnation = null;
+    this.#isStarted = false;
+    const fallAsleep = (): void => {
+      incarnation.sleep(sleepMs);
+      world.after(sleepMs, () => this.#wakeUpWithQuestions(incarnation));
+    };
+    if (this.random.chance(0.5)) fallAsleep();
+    else incarnation.afterHeartbeat = fallAsleep;
+    world.after(this.random.between(1, this.random.pick([50, 50, 3_000])), () => this.#start());
+    world.after(sleepMs + this.random.between(600, 4_000), () => {
+      if (!incarnation.isAlive) return;
+      world.count("fault.crash");
+      this.ended(incarnation, { kind: "broken", message: "crash" });
+    });
+  }
+
+  /** What it remembers may have been changed elsewhere while it slept: it must not show it. */
+  #wakeUpWithQuestions(elder: Incarnation): void {
+    if (elder !== this.#elder) return;
+    this.#isElderAsked = true;
+    this.#clients.lookAround();
+    this.#isElderAsked = false;
+  }
+
+  get #isLeased(): boolean {
+    return this.#settings.lease !== null;
   }
 
   ended(incarnation: Incarnation, reason: EndReason): void {
@@ -170,14 +207,18 @@ class Simulation implements Surroundings {
     if (reason.kind === "fenced" && reason.message.includes("taken by somebody else's entries")) {
       this.#history.violate(`${incarnation.name} took its own record for another's: ${reason.message}`);
     }
-    if (!incarnation.isZombie) this.#leave();
+    if (!incarnation.isZombie) return this.#leave();
+    if (reason.kind === "fenced") this.world.count("end.fencedElder");
+    if (incarnation === this.#elder) this.#elder = null;
+    this.#clients.disconnected((request) => this.#serverByRequest.get(request) === incarnation);
   }
 
   /** The clients' connections to the router are gone, and the next one starts soon. */
   #leave(): void {
+    const left = this.#incarnation;
     this.#incarnation = null;
     this.#isStarted = false;
-    this.#clients.disconnected();
+    this.#clients.disconnected((request) => this.#serverByRequest.get(request) === left);
     const pauseMs = this.random.chance(0.5) ? this.random.between(1, 50) : this.random.between(50, 3_000);
     this.world.after(pauseMs, () => this.#start());
   }
@@ -203,10 +244,17 @@ class Simulation implements Surroundings {
   }
 
   #submit(input: Input): boolean {
+    const elder = this.#elder;
+    if (elder !== null && (this.#isElderAsked || this.random.chance(0.5))) return this.#deliver(elder, input);
     const incarnation = this.#incarnation;
     if (incarnation === null) return false;
     // Before it has started nobody listens, though some requests come so early that they are refused.
     if (!this.#isStarted && !this.random.chance(0.1)) return false;
+    return this.#deliver(incarnation, input);
+  }
+
+  #deliver(incarnation: Incarnation, input: Input): boolean {
+    if ("request" in input && input.kind !== "requestLeft") this.#serverByRequest.set(input.request, incarnation);
     incarnation.deliver(input);
     return true;
   }

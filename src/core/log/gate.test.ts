@@ -50,3 +50,42 @@ test("a durable tail that seems to shrink closes nothing again", () => {
   gate.pass(5, output(1), effects);
   assert.deepEqual(requests(effects), [1]);
 });
+
+test("without a lease an output waits although its position is durable, unless its record goes out after it was made", () => {
+  const gate = new Gate();
+  const effects: Effect[] = [];
+  gate.issued(5);
+  gate.release(4, effects);
+  gate.lease(false, effects);
+  gate.pass(4, output(1), effects);
+  gate.pass(5, output(2), effects);
+  gate.pass(6, output(3), effects);
+  assert.equal(gate.held, 3);
+  gate.release(6, effects);
+  assert.deepEqual(requests(effects), [3], "its own record proves that nobody had sealed the log");
+  gate.lease(true, effects);
+  assert.deepEqual(requests(effects), [3, 1, 2]);
+  assert.equal(gate.held, 0);
+  assert.equal(gate.bytes, 0);
+});
+
+test("a feed keeps its order across a lease that lapsed", () => {
+  const gate = new Gate();
+  const effects: Effect[] = [];
+  const feed = (version: number): Effect => ({
+    kind: "feed",
+    request: version,
+    ended: null,
+    events: [{ version, atMs: 0, name: "e", eventVersion: 1, data: new Uint8Array(1) }],
+  });
+  gate.lease(false, effects);
+  gate.pass(0, feed(1), effects);
+  gate.pass(1, feed(2), effects);
+  gate.release(1, effects);
+  assert.equal(effects.length, 0);
+  gate.lease(true, effects);
+  assert.deepEqual(
+    effects.map((effect) => (effect.kind === "feed" ? effect.request : assert.fail(effect.kind))),
+    [1, 2],
+  );
+});

@@ -110,6 +110,11 @@ export class LogWriter {
     return this.#durable;
   }
 
+  /** Every position up to here has gone out to the journal, at least once. */
+  get issued(): number {
+    return this.#issued;
+  }
+
   /** The position of the last entry that was added. */
   get last(): number {
     return this.#openEntries > 0 ? this.#nextPosition : this.#nextPosition - 1;

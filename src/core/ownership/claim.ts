@@ -2,6 +2,9 @@
  * How a router comes to own shards; there is no other way, also alone, also after a crash (RULES.md 1, 2, 7):
  *
  *   cluster settings ──> own node document ──> former incarnations: dead-mark, seal ──> each descriptor: swap ──> replay
+ *
+ * Where no lock proves that a former incarnation is gone, its document must stand still for a while before it is marked dead;
+ * as long as it lives, this one stands by.
  */
 import type { LogId } from "../log/record.js";
 import type { RecordCodec } from "../log/record-codec.js";
@@ -18,7 +21,10 @@ import {
   type ShardDescriptor,
   shardKey,
 } from "./documents.js";
+import type { LeaseLimits } from "./lease.js";
 import { sealLog } from "./log-end.js";
+import { observe } from "./observing.js";
+import type { OwnNode } from "./own-node.js";
 
 export interface ClaimSettings {
   readonly incarnation: LogId;
@@ -26,28 +32,35 @@ export interface ClaimSettings {
   readonly shards: number;
   /** Used where the cluster is made now. 16 random bytes. */
   readonly freshClusterId: Uint8Array;
-  readonly nowMs: number;
   /** How long records that are needed are kept for sure. */
   readonly recordTtlMs: number;
   /** Logs that an operator allows to be taken over although some of their records may have expired. */
   readonly acceptLossOf: readonly LogId[];
+  readonly lease: LeaseLimits | null;
 }
 
 export interface ClaimTools {
   readonly client: DirectoryClient;
   readonly codec: DocumentCodec;
+  readonly ownNode: OwnNode;
   recordCodec(clusterId: Uint8Array): RecordCodec;
   nextToken(): string;
   nextNonce(): Uint8Array;
   refuse(code: string, message: string): void;
+  /** Another incarnation lives and owns what is to be claimed. Called every now and then while that is so. */
+  standingBy(incarnation: LogId): void;
 }
 
 export interface Claimed {
   readonly cluster: ClusterDocument;
-  readonly node: { readonly document: NodeDocument; readonly token: string };
   readonly shards: readonly { readonly descriptor: ShardDescriptor; readonly token: string }[];
   /** Former incarnations whose logs may still be needed. */
   readonly formerNodes: readonly { readonly document: NodeDocument; readonly token: string }[];
+}
+
+interface Listed {
+  readonly key: string;
+  readonly document: FoundDocument;
 }
 
 /** The newest record format that this program reads and writes. */
@@ -63,10 +76,10 @@ class Claim {
   readonly #settings: ClaimSettings;
   readonly #tools: ClaimTools;
   readonly #then: (claimed: Claimed) => void;
-  #own: { document: NodeDocument; token: string } | null = null;
   readonly #formerByLog = new Map<LogId, { document: NodeDocument; token: string }>();
 
   readonly #endingByLog = new Map<LogId, (() => void)[]>();
+  #isTaking = false;
 
   constructor(settings: ClaimSettings, tools: ClaimTools, then: (claimed: Claimed) => void) {
     this.#settings = settings;
@@ -105,27 +118,32 @@ class Claim {
   }
 
   #announce(cluster: ClusterDocument): void {
-    const { incarnation, nowMs } = this.#settings;
-    const document: NodeDocument = {
-      incarnation,
-      status: "alive",
-      counter: 0,
-      base: 1,
-      seal: null,
-      startedAtMs: Math.floor(nowMs),
-      heardAtMs: Math.floor(nowMs),
-    };
-    const token = this.#tools.nextToken();
-    const body = this.#tools.codec.encodeNode(document, cluster.clusterId);
-    this.#tools.client.swap(nodeKey(incarnation), null, { token, body }, (end) => {
+    const { incarnation } = this.#settings;
+    this.#tools.ownNode.announce(cluster.clusterId, (end) => {
       if (end === "lost") return this.#tools.refuse("fenced", `an incarnation '${incarnation}' exists already`);
-      this.#own = { document, token };
-      this.#tools.client.list(NODE_PREFIX, (found) => this.#endOthers(cluster, found));
+      this.#tools.client.list(NODE_PREFIX, (nodes) => {
+        if (this.#settings.lease === null) return this.#endOthers(cluster, nodes);
+        this.#tools.client.list(SHARD_PREFIX, (shards) =>
+          this.#endOthers(cluster, this.#withoutLaterOnes(cluster, nodes, shards)),
+        );
+      });
+    });
+  }
+
+  /**
+   * Who stands by as we do is left alone if it began later: it waits for us. Were both to wait, none would ever own anything.
+   */
+  #withoutLaterOnes(cluster: ClusterDocument, nodes: readonly Listed[], shards: readonly Listed[]): readonly Listed[] {
+    const { codec, ownNode } = this.#tools;
+    const owners = new Set(shards.map(({ document }) => codec.decodeDescriptor(document.body, cluster.clusterId).owner));
+    return nodes.filter(({ document }) => {
+      const node = codec.decodeNode(document.body, cluster.clusterId);
+      return node.status !== "alive" || owners.has(node.incarnation) || beganBefore(node, ownNode.document);
     });
   }
 
   /** Marks every other incarnation dead, then seals its log. First the mark: it freezes the base that the walk begins at. */
-  #endOthers(cluster: ClusterDocument, found: readonly { readonly key: string; readonly document: FoundDocument }[]): void {
+  #endOthers(cluster: ClusterDocument, found: readonly Listed[]): void {
     const others = found.filter(({ key }) => key !== nodeKey(this.#settings.incarnation));
     let left = others.length;
     const done = (): void => {
@@ -142,16 +160,36 @@ class Claim {
   #endOther(cluster: ClusterDocument, key: string, found: FoundDocument, done: () => void): void {
     const node = this.#tools.codec.decodeNode(found.body, cluster.clusterId);
     if (this.#mayHaveExpired(node)) return this.#refuseExpired(node);
-    if (node.status === "alive") {
-      return this.#mark(
-        cluster,
-        found.token,
-        { ...node, status: "dead" },
-        (token) => this.#seal(cluster, { ...node, status: "dead" }, token, done),
-        () => this.#tools.client.read(key, (again) => (again === null ? done() : this.#endOther(cluster, key, again, done))),
-      );
-    }
-    this.#seal(cluster, node, found.token, done);
+    if (node.status !== "alive") return this.#seal(cluster, node, found.token, done);
+    const { lease } = this.#settings;
+    if (lease === null) return this.#markDead(cluster, key, found, done);
+    observe(this.#tools.client, lease, {
+      key,
+      found,
+      decode: (body) => this.#tools.codec.decodeNode(body, cluster.clusterId),
+      over: (last) => (last === null ? done() : this.#markDead(cluster, key, last, done)),
+      lives: () => {
+        this.#tools.standingBy(node.incarnation);
+        if (!this.#isTaking) return true;
+        // Each of two would hold shards that the other waits for.
+        this.#tools.refuse("fenced", `'${node.incarnation}' has begun to own shards`);
+        return false;
+      },
+    });
+  }
+
+  /** Conditional on the version that was seen: whoever has changed it since lives. */
+  #markDead(cluster: ClusterDocument, key: string, found: FoundDocument, done: () => void): void {
+    const node = this.#tools.codec.decodeNode(found.body, cluster.clusterId);
+    if (node.status !== "alive") return this.#seal(cluster, node, found.token, done);
+    const dead: NodeDocument = { ...node, status: "dead" };
+    this.#mark(
+      cluster,
+      found.token,
+      dead,
+      (token) => this.#seal(cluster, dead, token, done),
+      () => this.#tools.client.read(key, (again) => (again === null ? done() : this.#endOther(cluster, key, again, done))),
+    );
   }
 
   /**
@@ -159,12 +197,13 @@ class Claim {
    * Where the end is known nothing is walked: what closed ranges lack shows by itself.
    */
   #mayHaveExpired(node: NodeDocument): boolean {
-    const { nowMs, recordTtlMs, acceptLossOf } = this.#settings;
+    const { recordTtlMs, acceptLossOf } = this.#settings;
+    const { nowMs } = this.#tools.ownNode;
     return node.seal === null && nowMs - node.heardAtMs > recordTtlMs / 2 && !acceptLossOf.includes(node.incarnation);
   }
 
   #refuseExpired({ incarnation, heardAtMs }: NodeDocument): void {
-    const days = Math.floor((this.#settings.nowMs - heardAtMs) / 86_400_000);
+    const days = Math.floor((this.#tools.ownNode.nowMs - heardAtMs) / 86_400_000);
     const message =
       `the last sign of life of log ${incarnation} is ${days} days old: records that were not flushed may have expired. ` +
       `'holdfast start --accept-loss ${incarnation}' takes over what is left`;
@@ -233,7 +272,8 @@ class Claim {
     );
   }
 
-  #take(cluster: ClusterDocument, found: readonly { readonly key: string; readonly document: FoundDocument }[]): void {
+  #take(cluster: ClusterDocument, found: readonly Listed[]): void {
+    this.#isTaking = true;
     const documentByKey = new Map(found.map(({ key, document }) => [key, document]));
     const taken: { descriptor: ShardDescriptor; token: string }[] = [];
     for (let shard = 0; shard < cluster.shards; shard++) {
@@ -242,8 +282,7 @@ class Claim {
         taken.push({ descriptor, token });
         if (taken.length < cluster.shards) return;
         taken.sort((left, right) => left.descriptor.shard - right.descriptor.shard);
-        if (this.#own === null) throw new Error("shards were taken before the node was announced");
-        this.#then({ cluster, node: this.#own, shards: taken, formerNodes: [...this.#formerByLog.values()] });
+        this.#then({ cluster, shards: taken, formerNodes: [...this.#formerByLog.values()] });
       });
     }
   }
@@ -309,4 +348,10 @@ class Claim {
     const from = Math.max(former.covered + 1, node.base);
     return from >= node.seal ? [] : [{ log: former.owner, epoch: former.epoch, from, to: node.seal }];
   }
+}
+
+/** An order that all see alike; by clocks that may differ, as nothing but fairness depends on it. */
+function beganBefore(one: NodeDocument, other: NodeDocument): boolean {
+  if (one.startedAtMs !== other.startedAtMs) return one.startedAtMs < other.startedAtMs;
+  return one.incarnation < other.incarnation;
 }

@@ -10,8 +10,8 @@ import type { RecordCodec } from "../log/record-codec.js";
 import type { Shard } from "../shard/shard.js";
 import type { Custody } from "./custody.js";
 import type { DirectoryClient } from "./directory-client.js";
-import { type DocumentCodec, nodeKey } from "./documents.js";
 import type { IncarnationIds } from "./incarnation-ids.js";
+import type { OwnNode } from "./own-node.js";
 import type { Upkeep } from "./upkeep.js";
 
 export interface ClosingParts {
@@ -20,12 +20,11 @@ export interface ClosingParts {
   readonly shards: readonly Shard[];
   readonly custodies: readonly Custody[];
   readonly upkeep: Upkeep;
+  readonly ownNode: OwnNode;
   readonly invoking: Invoking;
   readonly client: DirectoryClient;
   readonly ids: IncarnationIds;
   readonly recordCodec: RecordCodec;
-  readonly documentCodec: DocumentCodec;
-  readonly clusterId: Uint8Array;
   done(): void;
 }
 
@@ -49,10 +48,10 @@ export class Closing {
   }
 
   turn(tickMs: number): void {
-    const { shards, gate, invoking, upkeep, log } = this.#parts;
+    const { shards, gate, invoking, upkeep, ownNode, log } = this.#parts;
     this.#isDrained ||= gate.held === 0 && shards.every((shard) => shard.callsWaiting === 0);
     if (!this.#isDrained || this.#isReleasing || invoking.open > 0) return;
-    if (!upkeep.flushAll(tickMs) || upkeep.isPublishing || log.durable < log.last) return;
+    if (!upkeep.flushAll(tickMs) || ownNode.isPublishing || log.durable < log.last) return;
     this.#isReleasing = true;
     // A timer that came due now would be in a log that nobody reads again.
     for (const shard of shards) shard.close();
@@ -71,16 +70,14 @@ export class Closing {
   }
 
   #seal(tickMs: number): void {
-    const { log, upkeep, client, custodies, ids, recordCodec, documentCodec, clusterId, done } = this.#parts;
+    const { log, ownNode, client, custodies, ids, recordCodec, done } = this.#parts;
     const seal = log.cut(tickMs) + 1;
     client.append(log.log, seal, recordCodec.encodeSeal(log.log, ids.nextNonce()), (outcome) => {
       // Without a sure seal the document stays alive: the next start finds the log's end itself.
       if (outcome.kind !== "happened") return done();
-      const { document, token: expected } = upkeep.ownNode;
       // A shard that was refused still needs what lies behind its last flush.
-      const base = custodies.some((custody) => custody.isRefused) ? document.base : seal;
-      const closed = documentCodec.encodeNode({ ...document, status: "closed", seal, base }, clusterId);
-      client.swap(nodeKey(log.log), expected, { token: ids.nextToken(), body: closed }, () => done());
+      const base = custodies.some((custody) => custody.isRefused) ? ownNode.document.base : seal;
+      ownNode.close(seal, base, done);
     });
   }
 }

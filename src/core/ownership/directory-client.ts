@@ -106,6 +106,16 @@ export class DirectoryClient {
     this.#later.push(this.#tickMs + ms, then);
   }
 
+  /** The monotonic time of the step. */
+  get tickMs(): number {
+    return this.#tickMs;
+  }
+
+  /** Once at the beginning of a step, before anything else. */
+  moveTo(tickMs: number): void {
+    this.#tickMs = tickMs;
+  }
+
   wake(tickMs: number): void {
     this.#tickMs = tickMs;
     for (let then = this.#later.popDue(tickMs); then !== undefined; then = this.#later.popDue(tickMs)) then();

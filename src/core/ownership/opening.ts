@@ -2,6 +2,7 @@
 import type { CoreSettings, CoreTools } from "../core-settings.js";
 import type { EntityType } from "../entity/entity-type.js";
 import { type LogLimits, LogWriter } from "../log/log-writer.js";
+import type { LogId } from "../log/record.js";
 import { Shard } from "../shard/shard.js";
 import type { ShardHost } from "../shard/shard-host.js";
 import { ShardState } from "../shard/shard-state.js";
@@ -11,6 +12,7 @@ import { ShardStore } from "../store/shard-store.js";
 import { type Claimed, claim, RECORD_FORMAT_WITH_VALUES } from "./claim.js";
 import type { DirectoryClient } from "./directory-client.js";
 import type { IncarnationIds } from "./incarnation-ids.js";
+import type { OwnNode } from "./own-node.js";
 import { type ReplaySize, replay } from "./replay.js";
 
 export interface OpeningParts {
@@ -19,9 +21,10 @@ export interface OpeningParts {
   readonly client: DirectoryClient;
   readonly ids: IncarnationIds;
   readonly cache: CacheBudget;
-  readonly nowMs: number;
+  readonly ownNode: OwnNode;
   hostOn(log: LogWriter): ShardHost;
   refuse(code: string, message: string): void;
+  standingBy(incarnation: LogId): void;
 }
 
 export interface Opened {
@@ -36,18 +39,20 @@ export function openShards(
   claimed: (opened: Opened) => void,
   resumed: (opened: Opened, replayed: ReplaySize) => void,
 ): void {
-  const { settings, tools, client, ids, nowMs, refuse } = parts;
-  const { incarnation, clusterName, shards, freshClusterId, acceptLossOf } = settings;
+  const { settings, tools, client, ids, ownNode, refuse } = parts;
+  const { incarnation, clusterName, shards, freshClusterId, lease, acceptLossOf } = settings;
   const { recordTtlMs } = settings.upkeep;
   claim(
-    { incarnation, clusterName, shards, freshClusterId, nowMs, recordTtlMs, acceptLossOf },
+    { incarnation, clusterName, shards, freshClusterId, lease, recordTtlMs, acceptLossOf },
     {
       client,
       codec: tools.documentCodec,
+      ownNode,
       recordCodec: tools.recordCodec,
       nextToken: () => ids.nextToken(),
       nextNonce: () => ids.nextNonce(),
       refuse,
+      standingBy: (other) => parts.standingBy(other),
     },
     (result) => {
       const opened = makeShards(parts, result);

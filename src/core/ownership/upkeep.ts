@@ -6,8 +6,8 @@ import type { Effect } from "../effect.js";
 import type { LogWriter } from "../log/log-writer.js";
 import type { CacheBudget } from "../store/cache-budget.js";
 import { type Custody, neededOf } from "./custody.js";
-import type { DirectoryClient } from "./directory-client.js";
-import { type DocumentCodec, type NodeDocument, nodeKey } from "./documents.js";
+import { type NodeDocument, nodeKey } from "./documents.js";
+import type { OwnNode } from "./own-node.js";
 
 export interface UpkeepLimits {
   /** A flush begins when the tail holds more than this: what a restart has to read. */
@@ -36,14 +36,10 @@ interface Tail {
 }
 
 export interface UpkeepTools {
-  readonly client: DirectoryClient;
-  readonly codec: DocumentCodec;
-  readonly clusterId: Uint8Array;
+  readonly ownNode: OwnNode;
   readonly log: LogWriter;
   readonly cache: CacheBudget;
   readonly effects: Effect[];
-  nextToken(): string;
-  lost(): void;
 }
 
 export class Upkeep {
@@ -51,9 +47,7 @@ export class Upkeep {
   readonly #tools: UpkeepTools;
   readonly #tails: Tail[];
   readonly #inherited: { readonly bytes: number; readonly records: number };
-  #node: { document: NodeDocument; token: string };
   #former: readonly { readonly document: NodeDocument; readonly token: string }[];
-  #isPublishing = false;
   #publishedAtMs: number;
   #measuredAtMs = -Infinity;
   /** Everything at or above the published base was written behind this moment. */
@@ -63,7 +57,6 @@ export class Upkeep {
     limits: UpkeepLimits,
     tools: UpkeepTools,
     custodies: readonly Custody[],
-    node: { readonly document: NodeDocument; readonly token: string },
     former: readonly { readonly document: NodeDocument; readonly token: string }[],
     inherited: { readonly bytes: number; readonly records: number; readonly ageMs: number },
     tickMs: number,
@@ -84,7 +77,6 @@ export class Upkeep {
     });
     this.#baseOldestMs = tickMs;
     this.#publishedAtMs = tickMs;
-    this.#node = node;
     this.#former = former;
   }
 
@@ -116,10 +108,10 @@ export class Upkeep {
   }
 
   /** Starts what is due. Once a turn. */
-  turn(tickMs: number, nowMs: number): void {
+  turn(tickMs: number): void {
     for (const { custody } of this.#tails) if (!custody.isRefused) custody.turn();
     if (tickMs - this.#measuredAtMs >= MEASURE_EVERY_MS) this.#measure(tickMs);
-    this.#publish(tickMs, nowMs);
+    this.#publish(tickMs);
     this.#forgetFormer();
     for (let flushing = this.flushing; flushing < this.#limits.flushesMax; flushing++) {
       const due = this.#due(tickMs);
@@ -147,14 +139,6 @@ export class Upkeep {
     const serving = this.#tails.filter(({ custody }) => !custody.isRefused);
     for (const tail of serving) if (tail.custody.isIdle && tail.custody.isDirty) this.#flush(tail, tickMs);
     return serving.every(({ custody }) => custody.isIdle && !custody.isDirty);
-  }
-
-  get ownNode(): { readonly document: NodeDocument; readonly token: string } {
-    return this.#node;
-  }
-
-  get isPublishing(): boolean {
-    return this.#isPublishing;
   }
 
   get #totalBytes(): number {
@@ -201,9 +185,9 @@ export class Upkeep {
    * whatever it is: a log that hardly grows would else have a base whose record is gone, and the walk would end there
    * (RULES.md 1). It also says that we live (RULES.md 3).
    */
-  #publish(tickMs: number, nowMs: number): void {
-    if (this.#isPublishing) return;
-    const { log, client, codec, clusterId, effects } = this.#tools;
+  #publish(tickMs: number): void {
+    const { log, ownNode, effects } = this.#tools;
+    if (ownNode.isPublishing) return;
     let grown = log.durable + 1;
     let oldestMs = tickMs;
     for (const tail of this.#tails) {
@@ -212,21 +196,14 @@ export class Upkeep {
       grown = Math.min(grown, custody.neededFrom);
       oldestMs = Math.min(oldestMs, oldestOf(tail));
     }
-    const { document, token: expected } = this.#node;
+    const published = ownNode.document.base;
     const isDue = tickMs - this.#publishedAtMs > this.#limits.recordTtlMs / SIGNS_PER_TTL;
-    if (grown < document.base + BASE_STEP && !isDue) return;
-    this.#isPublishing = true;
-    const base = Math.max(grown, document.base);
-    const heardAtMs = Math.max(document.heardAtMs, Math.floor(nowMs));
-    const next: NodeDocument = { ...document, base, heardAtMs, counter: document.counter + 1 };
-    const token = this.#tools.nextToken();
-    client.swap(nodeKey(document.incarnation), expected, { token, body: codec.encodeNode(next, clusterId) }, (end) => {
-      this.#isPublishing = false;
-      if (end === "lost") return this.#tools.lost();
-      this.#node = { document: next, token };
+    if (grown < published + BASE_STEP && !isDue) return;
+    const base = Math.max(grown, published);
+    ownNode.publish(base, () => {
       this.#publishedAtMs = tickMs;
       this.#baseOldestMs = oldestMs;
-      if (base > document.base) effects.push({ kind: "trimLog", log: log.log, base });
+      if (base > published) effects.push({ kind: "trimLog", log: log.log, base });
     });
   }
 

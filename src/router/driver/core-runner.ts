@@ -33,6 +33,7 @@ const FAILED_STARTS_MAX = 5;
 const RESTART_AFTER_MS = 200;
 /** The same trouble of the storage is said again after this time. */
 const TROUBLE_EVERY_MS = 10_000;
+const STANDING_BY_EVERY_MS = 30_000;
 /** The core itself answers calls that never ran; whatever is open this long after its deadline runs, or waits for storage. */
 const DEADLINE_GRACE_MS = 500;
 const SWEEP_EVERY_MS = 500;
@@ -51,6 +52,7 @@ export class CoreRunner implements CoreLink {
   #failedStarts = 0;
   #trouble: string | null = null;
   #troubleSaidAtMs = 0;
+  #standingBySaidAtMs = -Infinity;
   #isStopping = false;
   #cancelSweep: (() => void) | null = null;
   readonly #resolveEnd: (end: RunnerEnd) => void;
@@ -100,6 +102,7 @@ export class CoreRunner implements CoreLink {
           this.#resolveStarted();
         },
         ended: (reason) => this.#over(reason),
+        standingBy: (other) => this.#standingBy(other),
         shardRefused: (shard, message) =>
           this.#options.log.error({ shard, detail: message }, "the shard cannot be read and serves nobody; the others go on"),
         troubled: (what, code, message) => this.#troubled(what, code, message),
@@ -107,6 +110,17 @@ export class CoreRunner implements CoreLink {
       observer,
     );
     this.#incarnation.submit({ kind: "deploymentsChanged", deployments: this.#deployments, placements: this.#placements });
+  }
+
+  /** Two routers on one cluster: right while one replaces the other, and a mistake else. Said now and then. */
+  #standingBy(other: string): void {
+    const nowMs = this.#options.ports.clock.monotonicMs();
+    if (nowMs - this.#standingBySaidAtMs < STANDING_BY_EVERY_MS) return;
+    this.#standingBySaidAtMs = nowMs;
+    this.#options.log.warn(
+      { incarnation: other },
+      "another router serves this cluster: this one stands by, and takes over when that one stops. If it was started by mistake, stop it",
+    );
   }
 
   /** Says what is wrong with the storage, but not with every try. */

@@ -38,6 +38,8 @@ export interface OutputSink {
   output(effect: Effect & { readonly kind: "answer" | "feed" }): void;
   started(): void;
   ended(reason: EndReason): void;
+  /** Another router serves the cluster; this one starts when that one is over. */
+  standingBy?(incarnation: string): void;
   /** For the operator's eyes: a shard cannot be read, and serves nobody. */
   shardRefused?(shard: number, message: string): void;
   /** The storage did not do what it was asked, or cannot say; the core tries again, or looks. For the operator's eyes. */
@@ -178,6 +180,8 @@ export class Incarnation {
         return this.#store(effect);
       case "started":
         return this.#sink.started();
+      case "standingBy":
+        return this.#sink.standingBy?.(effect.incarnation);
       case "shardRefused":
         return this.#sink.shardRefused?.(effect.shard, effect.message);
       case "ended":

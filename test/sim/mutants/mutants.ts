@@ -18,7 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "acknowledge-before-durable",
     file: "log/gate.js",
-    from: "if (position <= this.#durable) {",
+    from: "if (position <= this.#durable && this.#isLeased) {",
     to: "if (position >= 0) {",
     why: "Outputs leave at once, whatever they saw: a crash takes back what was answered.",
   },
@@ -190,6 +190,27 @@ export const MUTANTS: readonly Mutant[] = [
     from: "if (document === null)",
     to: "if (this.#isListing || document === null || true)",
     why: "The sweep takes every log but its own for forgotten.",
+  },
+  {
+    name: "gate-without-lease",
+    file: "log/gate.js",
+    from: "this.#isLeased = isHeld;",
+    to: "this.#isLeased = true;",
+    why: "A router that was left behind shows what it remembers, although another one has acknowledged changes since.",
+  },
+  {
+    name: "lease-counted-from-the-answer",
+    file: "ownership/own-node.js",
+    from: "this.#lease.renew(sent);",
+    to: "this.#lease.renew(this.#now);",
+    why: "A heartbeat whose answer comes late holds the lease longer than those who watch the document wait.",
+  },
+  {
+    name: "restart-without-wait",
+    file: "ownership/observing.js",
+    from: "nowMs - sinceMs >= limits.observeMs",
+    to: "true",
+    why: "The former owner is marked dead at the first look, while its lease still lets it answer reads.",
   },
 ];
 
