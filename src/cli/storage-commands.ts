@@ -16,7 +16,7 @@ export async function check(terminal: Terminal, options: SettingsOptions): Promi
   const settings = settingsOf(options);
   const from = file === null ? "the defaults (there is no holdfast.yaml)" : file;
   show(terminal, { file, settings: redacted(settings) }, [`fine: ${from}`, JSON.stringify(redacted(settings), null, 2)]);
-  if (!isInAws(settings)) return;
+  if (!isInAws(settings) && !settings.functions.some(({ url }) => url.startsWith("arn:"))) return;
   // Loads the AWS SDK, which no other command line needs.
   const { checkStorage } = await import("../router/composition/check-storage.js");
   const problems: CheckProblem[] = [];

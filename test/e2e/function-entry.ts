@@ -4,37 +4,10 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { type Entity, handler, type Invocation, manifestType } from "./good-function.js";
 
-interface Command {
-  readonly n: number;
-  readonly name: string;
-  readonly input: { readonly by?: number; readonly ms?: number; readonly how?: string; readonly to?: string } | undefined;
-}
-
-interface Entity {
-  readonly n: number;
-  readonly type: string;
-  readonly state: { readonly count: number } | null;
-  readonly commands: readonly Command[];
-}
-
-interface Invocation {
-  readonly kind: string;
-  readonly invocation: string;
-  readonly entities: readonly Entity[];
-}
-
-const type = (name: string, commands: readonly string[], queries: readonly string[] = []) => ({
-  type: name,
-  kind: "value",
-  stateVersion: 1,
-  commands: commands.map((command) => ({ name: command, exposure: command === "hidden" ? "internal" : "public" })),
-  queries: queries.map((query) => ({ name: query })),
-  wishes: { expose: ["state"] },
-});
 const manifest = (...types: readonly object[]) => JSON.stringify({ holdfast: "1", contracts: ["1"], encodings: ["json"], types });
-const GOOD = manifest(type("e2e/counter", ["add", "slow", "hidden"], ["total"]), type("e2e/passer", ["pass"]));
-const ODD = manifest(type("e2e/odd", ["answer"]), type("e2e/echo", ["put"]));
+const ODD = manifest(manifestType("e2e/odd", ["answer"]), manifestType("e2e/echo", ["put"]));
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
@@ -48,30 +21,13 @@ server.listen(Number(process.argv[2] ?? 0), "127.0.0.1", () => {
 
 async function serve(request: IncomingMessage, response: ServerResponse, text: string): Promise<void> {
   const asked = JSON.parse(text) as Invocation;
-  const isGood = request.url === "/good";
-  if (asked.kind === "discover") return json(response, isGood ? GOOD : ODD);
-  if (isGood) {
-    const entities = await Promise.all(asked.entities.map(count));
-    return json(response, JSON.stringify({ holdfast: "1", invocation: asked.invocation, entities }));
-  }
+  if (request.url === "/good") return json(response, JSON.stringify(await handler(asked)));
+  if (asked.kind === "discover") return json(response, ODD);
   // The router sends this endpoint one command at a time.
   const entity = asked.entities[0] as Entity;
   const { how } = { how: "fine", ...entity.commands[0]?.input };
   if (entity.type === "e2e/echo") return json(response, echo(asked.invocation, text));
   answerOddly(how, asked.invocation, response);
-}
-
-async function count(entity: Entity): Promise<object> {
-  let total = entity.state?.count ?? 0;
-  const before = total;
-  const outcomes: object[] = [];
-  for (const { n, name, input } of entity.commands) {
-    if (name === "slow") await new Promise((resolve) => setTimeout(resolve, input?.ms ?? 100));
-    if (name !== "total") total += input?.by ?? 1;
-    const send = { to: { type: "e2e/counter", id: input?.to ?? "nobody" }, command: "add", input: { by: input?.by ?? 1 } };
-    outcomes.push({ n, reply: total, ...(name === "pass" && { effects: [{ send }] }) });
-  }
-  return { n: entity.n, outcomes, ...(total === before ? {} : { state: { count: total } }) };
 }
 
 /** The input's own characters: cut out of the request, never parsed. */

@@ -4,7 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Child, startEntry, startHoldfast } from "./child.js";
+import { Child, ROOT, startEntry } from "./child.js";
+import { LambdaFunctions } from "./lambda-functions.js";
 import { awsPlace, isOnAws, localPlace, type Place, prepare } from "./place.js";
 
 export interface Reply {
@@ -34,6 +35,8 @@ export class World {
   /** Of a local place. */
   readonly dataPath: string;
   readonly functionsUrl: string;
+  /** Null: all functions are called over HTTP. */
+  readonly #lambda: LambdaFunctions | null;
   readonly #place: Place;
   readonly #settings: string;
   readonly #endpoints: readonly string[];
@@ -41,7 +44,14 @@ export class World {
   #router: Child | null = null;
   #url = "";
 
-  private constructor(folder: string, functions: Child, functionsUrl: string, options: WorldOptions) {
+  private constructor(
+    folder: string,
+    functions: Child,
+    functionsUrl: string,
+    lambda: LambdaFunctions | null,
+    options: WorldOptions,
+  ) {
+    this.#lambda = lambda;
     this.folder = folder;
     this.dataPath = options.dataPath ?? join(folder, "data");
     this.#place = options.place ?? (isOnAws ? awsPlace() : localPlace(this.dataPath));
@@ -56,7 +66,8 @@ export class World {
     const folder = await mkdtemp(join(tmpdir(), "holdfast-e2e-"));
     const functions = startEntry("function-entry");
     const url = (await functions.said(/functions on (\S+)/))[1] ?? "";
-    const world = new World(folder, functions, url, options);
+    const lambda = isOnAws && options.place === undefined ? await LambdaFunctions.start() : null;
+    const world = new World(folder, functions, url, lambda, options);
     if (options.place !== undefined || isOnAws) await prepare(world.#place, folder);
     return world;
   }
@@ -95,13 +106,14 @@ export class World {
       "listen: { ingress: '127.0.0.1:0', admin: '127.0.0.1:0' }",
       ...this.#place.lines,
       "functions:",
-      `  - { url: '${this.functionsUrl}/good' }`,
+      this.#lambda === null ? `  - { url: '${this.functionsUrl}/good' }` : `  - { lambda: '${this.#lambda.arn}' }`,
       `  - { url: '${this.functionsUrl}/odd', timeout: 300ms, batch: { entitiesMax: 1, commandsMax: 1 } }`,
       ...this.#endpoints.map((url) => `  - { url: '${url}' }`),
       settings,
     ];
     await writeFile(path, lines.join("\n"));
-    return startHoldfast("start", "--config", path);
+    const environment = this.#lambda === null ? {} : { AWS_ENDPOINT_URL_LAMBDA: this.#lambda.url };
+    return new Child(process.execPath, [`${ROOT}dist/src/cli/holdfast.js`, "start", "--config", path], environment);
   }
 
   /** A router that must not come up: what it says, with exit code 3. */
@@ -122,11 +134,13 @@ export class World {
 
   async stopFunctions(): Promise<void> {
     await this.#functions.kill();
+    await this.#lambda?.stop();
   }
 
   async startFunctions(): Promise<void> {
     this.#functions = startEntry("function-entry", new URL(this.functionsUrl).port);
     await this.#functions.said(/functions on/);
+    await this.#lambda?.startAgain();
   }
 
   async killAndRestart(): Promise<void> {
@@ -137,6 +151,7 @@ export class World {
   async end(): Promise<void> {
     await this.#router?.kill();
     await this.#functions.kill();
+    await this.#lambda?.stop();
     await rm(this.folder, { recursive: true, force: true });
   }
 

@@ -4,9 +4,12 @@ import { openDynamo } from "../../aws/dynamo-client.js";
 import { type TableShape, tableFindings } from "../../aws/dynamo-table.js";
 import { CLOCK_SKEW_MAX_MS, ServerTime } from "../../aws/server-time.js";
 import { DIRECTORY_TABLE } from "../../directory-dynamo/table.js";
+import { lambdaPermissions } from "../../invoker/lambda/lambda-permissions.js";
 import { JOURNAL_TABLE } from "../../journal-dynamo/table.js";
+import { parseLambdaArn } from "../../ports/lambda-arn.js";
 import { bucketFindings } from "../../snapshots-s3/bucket.js";
 import { s3Client } from "../../snapshots-s3/s3-requests.js";
+import type { Settings } from "../config/settings.js";
 import { systemClock } from "../system-clock.js";
 import { bucketPermissions, directoryPermissions, journalPermissions, type PermissionResult } from "./aws-permissions.js";
 import { awsOf, type StorageSettings } from "./storage.js";
@@ -31,12 +34,13 @@ const CONNECTIONS = { socketsMax: 4, connectTimeoutMs: 5_000, answerTimeoutMs: 1
 /** So much is said of the clock; how wrong it may be is CLOCK_SKEW_MAX_MS. */
 const CLOCK_REMARK_MS = 2_000;
 
-export async function* checkStorage(settings: StorageSettings): AsyncGenerator<CheckResult> {
-  const { journal, snapshots, directory } = settings;
+export async function* checkStorage(settings: StorageSettings & Pick<Settings, "functions">): AsyncGenerator<CheckResult> {
+  const { journal, snapshots, directory, functions } = settings;
   const aws = awsOf(settings);
   if (journal.kind === "dynamodb") yield* checkTable(aws, journal.table, JOURNAL_TABLE, journalPermissions);
   if (directory.kind === "dynamodb") yield* checkTable(aws, directory.table, DIRECTORY_TABLE, directoryPermissions);
   if (snapshots.kind === "s3") yield* checkBucket(aws, snapshots.bucket, snapshots.prefix);
+  for (const { url } of functions) yield* checkFunction(aws, url);
 }
 
 async function* checkTable(
@@ -76,7 +80,18 @@ async function* checkBucket(aws: AwsSettings, bucket: string, prefix: string): A
   }
 }
 
-function permissionResult({ action, resource, failure }: PermissionResult): CheckResult {
+/** Lambda functions alone: whether an HTTP endpoint answers is seen when it is registered. */
+async function* checkFunction(aws: AwsSettings, url: string): AsyncGenerator<CheckResult> {
+  const arn = parseLambdaArn(url);
+  if (arn === null) return;
+  for (const permission of await lambdaPermissions(arn, aws)) {
+    const result = permissionResult(permission);
+    const { problem } = result;
+    yield problem === null || permission.isNeeded ? result : { ...result, problem: { ...problem, isFatal: false } };
+  }
+}
+
+function permissionResult({ action, resource, failure }: Pick<PermissionResult, "action" | "resource" | "failure">): CheckResult {
   const what = `${action} on ${resource}`;
   if (failure === null) return { what, problem: null };
   const { kind, code, message } = failure;

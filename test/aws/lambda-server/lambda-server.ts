@@ -19,6 +19,8 @@ export interface LambdaServerOptions {
   readonly denied?: readonly string[];
   /** False: like an emulator that knows no InvokeWithResponseStream. */
   readonly streaming?: boolean;
+  /** Default: any that is free. */
+  readonly port?: number;
 }
 
 export class LambdaServer {
@@ -40,7 +42,7 @@ export class LambdaServer {
 
   static async start(options: LambdaServerOptions = {}): Promise<LambdaServer> {
     const server = new LambdaServer(options);
-    await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => server.#server.listen(options.port ?? 0, "127.0.0.1", resolve));
     return server;
   }
 
@@ -141,6 +143,7 @@ export class LambdaServer {
     const version = found.find(qualifier);
     const refusal = found.refusal ?? (version === null ? missing(`${found.arn}:${qualifier}`) : refusalOf(found, body));
     if (refusal !== null || version === null) return refuse(response, refusal ?? missing(found.arn));
+    if (request.headers["x-amz-invocation-type"] === "DryRun") return void response.writeHead(204).end();
     const { "x-amz-client-context": encoded } = request.headers;
     const clientContext: unknown = typeof encoded === "string" ? JSON.parse(Buffer.from(encoded, "base64").toString()) : null;
     const event = body.length === 0 ? Buffer.from("{}") : body;
