@@ -14,10 +14,10 @@ import {
   type DocumentReadOutcome,
   type SwapOutcome,
 } from "../ports/directory.js";
-import { makeDurableFolder, parentOf, settleFolder } from "../ports/durable-folder.js";
+import { makeDurableFolder, namedFilesBelow, parentOf, settleFolder } from "../ports/durable-folder.js";
 import { fileName, keyOfFileName } from "../ports/file-name.js";
 import type { FilePort } from "../ports/files.js";
-import { StorageProblem, storageProblem } from "../ports/storage-problem.js";
+import { failedOutcome, StorageProblem, storageProblem } from "../ports/storage-problem.js";
 import { decodeDocument, encodeDocument, type StoredDocument } from "./document-file.js";
 
 export class LocalDirectory implements DirectoryPort {
@@ -52,7 +52,7 @@ export class LocalDirectory implements DirectoryPort {
       const stored = await this.#inLine(key, () => this.#load(key));
       return stored === null ? { kind: "absent" } : { kind: "found", document: stored.document };
     } catch (error) {
-      return failed(error, this.#folder);
+      return failedOutcome(error, this.#folder);
     }
   }
 
@@ -60,14 +60,14 @@ export class LocalDirectory implements DirectoryPort {
     const documents: { readonly key: string; readonly document: Document }[] = [];
     try {
       this.#check();
-      for await (const path of this.#documentPaths("")) {
+      for await (const path of namedFilesBelow(this.#files, this.#folder)) {
         const key = keyOfFileName(path);
         if (key === null || !key.startsWith(prefix)) continue;
         const stored = await this.#inLine(key, () => this.#load(key));
         if (stored !== null) documents.push(stored);
       }
     } catch (error) {
-      return failed(error, this.#folder);
+      return failedOutcome(error, this.#folder);
     }
     documents.sort((left, right) => (left.key < right.key ? -1 : 1));
     return { kind: "listed", documents };
@@ -167,14 +167,6 @@ export class LocalDirectory implements DirectoryPort {
     if (this.#problem !== null) throw this.#problem;
   }
 
-  /** The paths of all documents below the folder; long keys lie in folders of their own. */
-  async *#documentPaths(below: string): AsyncGenerator<string> {
-    for (const name of await this.#files.listFolder(below === "" ? this.#folder : `${this.#folder}/${below.slice(0, -1)}`)) {
-      if (name.endsWith("/")) yield* this.#documentPaths(below + name);
-      else if (!name.startsWith("~")) yield below + name;
-    }
-  }
-
   #pathOf(key: string): string {
     return `${this.#folder}/${fileName(key)}`;
   }
@@ -182,9 +174,4 @@ export class LocalDirectory implements DirectoryPort {
 
 function checkKey(key: string): void {
   if (!DIRECTORY_KEY.test(key)) throw new RangeError(`not a key of the directory: ${JSON.stringify(key)}`);
-}
-
-function failed(error: unknown, path: string): { kind: "failed"; message: string; code: string } {
-  const { message, code } = storageProblem(error, path);
-  return { kind: "failed", message, code };
 }

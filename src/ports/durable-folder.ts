@@ -29,6 +29,14 @@ export async function settleFolder(files: FilePort, path: string): Promise<void>
   }
 }
 
+/** The paths of all files below the folder, as seen from it, but for those that are being written. Long names lie in folders. */
+export async function* namedFilesBelow(files: FilePort, path: string, below = ""): AsyncGenerator<string> {
+  for (const name of await files.listFolder(below === "" ? path : `${path}/${below.slice(0, -1)}`)) {
+    if (name.endsWith("/")) yield* namedFilesBelow(files, path, below + name);
+    else if (!name.startsWith("~")) yield below + name;
+  }
+}
+
 /** The folder that holds the name, or null for `/` and `.` themselves. */
 export function parentOf(path: string): string | null {
   if (path === "/" || path === ".") return null;

@@ -63,3 +63,9 @@ export function storageProblem(error: unknown, path: string): StorageProblem {
       return new StorageProblem("disk_failed", error.path, `${error.path}: the disk failed (${error.message}).`);
   }
 }
+
+/** The same, as the outcome of an operation that has one. */
+export function failedOutcome(error: unknown, path: string): { kind: "failed"; message: string; code: StorageCode } {
+  const { message, code } = storageProblem(error, path);
+  return { kind: "failed", message, code };
+}

@@ -2,7 +2,7 @@
  * The snapshot port on local files: one file an object in `<root>/objects/`, its bytes as they are (docs/formats.md).
  * An object is written under a name beginning with `~`, synced, renamed, and its folder synced.
  */
-import { makeDurableFolder, parentOf, settleFolder } from "../ports/durable-folder.js";
+import { makeDurableFolder, namedFilesBelow, parentOf, settleFolder } from "../ports/durable-folder.js";
 import { fileName, keyOfFileName } from "../ports/file-name.js";
 import type { FilePort } from "../ports/files.js";
 import {
@@ -13,7 +13,7 @@ import {
   type SnapshotPort,
   type WriteOutcome,
 } from "../ports/snapshots.js";
-import { type StorageProblem, storageProblem } from "../ports/storage-problem.js";
+import { failedOutcome, type StorageProblem, storageProblem } from "../ports/storage-problem.js";
 import { LocalObjectWriter } from "./local-object-writer.js";
 import { OpenObjects } from "./open-objects.js";
 
@@ -61,7 +61,7 @@ export class LocalSnapshots implements SnapshotPort {
       const bytes = this.#finishing.has(name) ? null : await this.#open.read(this.#pathOf(name), offset, length);
       return bytes === null ? { kind: "absent" } : { kind: "found", bytes };
     } catch (error) {
-      return failed(error, this.#folder);
+      return failedOutcome(error, this.#folder);
     }
   }
 
@@ -74,12 +74,12 @@ export class LocalSnapshots implements SnapshotPort {
     const names: string[] = [];
     try {
       this.#check();
-      for await (const path of this.#objectPaths("")) {
+      for await (const path of namedFilesBelow(this.#files, this.#folder)) {
         const name = keyOfFileName(path);
         if (name?.startsWith(prefix) && !this.#finishing.has(name)) names.push(name);
       }
     } catch (error) {
-      return failed(error, this.#folder);
+      return failedOutcome(error, this.#folder);
     }
     return { kind: "listed", names: names.sort() };
   }
@@ -151,14 +151,6 @@ export class LocalSnapshots implements SnapshotPort {
     }
   }
 
-  /** The paths of all objects below the folder; long names lie in folders of their own. */
-  async *#objectPaths(below: string): AsyncGenerator<string> {
-    for (const name of await this.#files.listFolder(below === "" ? this.#folder : `${this.#folder}/${below.slice(0, -1)}`)) {
-      if (name.endsWith("/")) yield* this.#objectPaths(below + name);
-      else if (!name.startsWith("~")) yield below + name;
-    }
-  }
-
   #check(): void {
     if (this.#isClosed) throw new Error("the snapshots are closed");
     if (this.#problem !== null) throw this.#problem;
@@ -171,9 +163,4 @@ export class LocalSnapshots implements SnapshotPort {
 
 function checkName(name: string): void {
   if (!OBJECT_NAME.test(name)) throw new RangeError(`not a name of an object: ${JSON.stringify(name)}`);
-}
-
-function failed(error: unknown, path: string): { kind: "failed"; message: string; code: string } {
-  const { message, code } = storageProblem(error, path);
-  return { kind: "failed", message, code };
 }

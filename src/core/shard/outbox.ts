@@ -2,13 +2,14 @@
  * The outbox of one shard: messages born and not yet acknowledged, by target shard, in the order of their numbers.
  * A message stays until its acknowledgement is an entry, however often it was sent (RULES.md 9g).
  */
-import { addressText, type EntityAddress, isSameAddress } from "../entity/address.js";
+import type { EntityAddress } from "../entity/address.js";
 import type { Message } from "../entity/command.js";
+import { OwnTimers } from "./own-timers.js";
 
 export class Outbox {
   readonly #messagesByTarget = new Map<number, Map<number, Message>>();
-  /** Numbers of messages that came from an entity's timers to itself, which it can still take back. */
-  readonly #numbersByOwnTimer = new Map<string, number[]>();
+  /** Those to the own shard that came from an entity's timers to itself. */
+  readonly #ownTimers = new OwnTimers();
   #size = 0;
 
   get size(): number {
@@ -24,11 +25,9 @@ export class Outbox {
     if (messages.has(message.number)) return;
     this.#size++;
     messages.set(message.number, message);
-    const key = ownTimerOf(message);
-    if (key === null) return;
-    const numbers = this.#numbersByOwnTimer.get(key);
-    if (numbers === undefined) this.#numbersByOwnTimer.set(key, [message.number]);
-    else numbers.push(message.number);
+    if (message.targetShard === message.sourceShard) {
+      this.#ownTimers.add(message.number, message.to, message.command, message.timer);
+    }
   }
 
   /** Brings what was added in any order into the order of the numbers. Once, behind the last message of a former owner. */
@@ -45,16 +44,12 @@ export class Outbox {
     if (messages === undefined || message === undefined) return;
     messages.delete(number);
     this.#size--;
-    const key = ownTimerOf(message);
-    if (key === null) return;
-    const numbers = (this.#numbersByOwnTimer.get(key) ?? []).filter((one) => one !== number);
-    if (numbers.length === 0) this.#numbersByOwnTimer.delete(key);
-    else this.#numbersByOwnTimer.set(key, numbers);
+    if (targetShard === message.sourceShard) this.#ownTimers.remove(number);
   }
 
   /** Numbers of what the entity's timer of that name has sent to the entity itself. */
   ownTimer(owner: EntityAddress, name: string): readonly number[] {
-    return this.#numbersByOwnTimer.get(timerText(owner, name)) ?? [];
+    return this.#ownTimers.numbersOf(owner, name);
   }
 
   has(targetShard: number, number: number): boolean {
@@ -75,12 +70,4 @@ export class Outbox {
     for (const number of this.#messagesByTarget.get(targetShard)?.keys() ?? []) return number;
     return null;
   }
-}
-
-function ownTimerOf({ to, command, timer }: Message): string | null {
-  return timer !== null && command.caller !== null && isSameAddress(command.caller, to) ? timerText(to, timer) : null;
-}
-
-function timerText(owner: EntityAddress, name: string): string {
-  return `${addressText(owner)}\u0000${name}`;
 }

@@ -7,9 +7,9 @@ import type { EntityType } from "../entity/entity-type.js";
 import { BOOKKEEPING_KEY, type Bookkeeping, decodeBookkeeping, encodeBookkeeping } from "../store/key-spaces/bookkeeping.js";
 import { type EntityPrefix, entityPrefix } from "../store/key-spaces/key-space.js";
 import type { ShardStore } from "../store/shard-store.js";
-import { InboxTimers } from "./inbox-timers.js";
 import { Marks } from "./marks.js";
 import { Outbox } from "./outbox.js";
+import { OwnTimers } from "./own-timers.js";
 import { ResultCount } from "./result-count.js";
 import { TimerWindow } from "./timer-window.js";
 
@@ -27,7 +27,7 @@ export class ShardState {
   #savedSequence = 0;
   /** The shard's time: it never runs backwards (RULES.md 15e). */
   timeMs = 0;
-  readonly inboxTimers = new InboxTimers();
+  readonly inboxTimers = new OwnTimers();
   nextInboxNumber = 1;
   inboxCount = 0;
   #lastAddress: EntityAddress | null = null;

@@ -1,12 +1,15 @@
-/** Commands in the inbox that came from an entity's timers to itself: the entity can still take them back (RULES.md 9h). */
+/**
+ * Commands that wait under a number (in the outbox to the own shard, or in the inbox) and came from an entity's timers to
+ * itself: the entity can still take them back, by the timer's name (RULES.md 9h).
+ */
 import { addressText, type EntityAddress, isSameAddress } from "../entity/address.js";
 import type { Command } from "../entity/command.js";
 
-export class InboxTimers {
+export class OwnTimers {
   readonly #keyByNumber = new Map<number, string>();
   readonly #numbersByKey = new Map<string, number[]>();
 
-  /** Twice is once: what replay has put is read again when the inbox is resumed. */
+  /** Twice is once: what replay has put is read again when outbox and inbox are resumed. */
   add(number: number, to: EntityAddress, command: Command, timer: string | null): void {
     if (timer === null || command.caller === null || !isSameAddress(command.caller, to)) return;
     if (this.#keyByNumber.has(number)) return;
