@@ -17,8 +17,10 @@ import { AwsProblem } from "../aws/aws-problem.js";
 import type { AwsConnections, AwsSettings } from "../aws/client-options.js";
 import { openDynamo } from "../aws/dynamo-client.js";
 import { type AwsFailure, awsFailure } from "../aws/failure.js";
+import { firstAnswer } from "../aws/first-answer.js";
 import { type Item, itemBytes, readUnits, writeUnits } from "../aws/item-size.js";
 import { BytePacker } from "../aws/packed-bytes.js";
+import type { ClockPort } from "../ports/clock.js";
 import {
   DIRECTORY_KEY,
   type DirectoryPort,
@@ -45,6 +47,7 @@ export interface DynamoDirectoryOptions {
   readonly table: string;
   /** In front of every group: clusters may share a table. Without `#`. */
   readonly cluster: string;
+  readonly clock: ClockPort;
   readonly meter: RequestMeter;
 }
 
@@ -71,10 +74,13 @@ export class DynamoDirectory implements DirectoryPort {
   /** Reads once, to see that the table is there. Throws AwsProblem: `aws_table_missing`, `aws_table_unfit`, or why AWS cannot be asked. */
   static async open(options: DynamoDirectoryOptions): Promise<DynamoDirectory> {
     const directory = new DynamoDirectory(options);
-    const item = await directory.#get("cluster");
-    if (item?.kind !== "failed") return directory;
+    const failure = await firstAnswer(options.clock, async () => {
+      const item = await directory.#get("cluster");
+      return item?.kind === "failed" ? item.failure : null;
+    });
+    if (failure === null) return directory;
     await directory.close();
-    throw new AwsProblem(item.code === "aws_request_invalid" ? "aws_table_unfit" : item.code, item.message);
+    throw new AwsProblem(failure.code === "aws_request_invalid" ? "aws_table_unfit" : failure.code, failure.message);
   }
 
   async read(key: string): Promise<DocumentReadOutcome> {
@@ -114,11 +120,11 @@ export class DynamoDirectory implements DirectoryPort {
   async #read(key: string): Promise<DocumentReadOutcome> {
     const item = await this.#get(key);
     if (item === null) return { kind: "absent" };
-    if (item.kind === "failed") return item;
+    if (item.kind === "failed") return failed(item.failure);
     return this.#documentOf(key, item.item);
   }
 
-  async #get(key: string): Promise<{ readonly kind: "item"; readonly item: Item } | FailedRequest | null> {
+  async #get(key: string): Promise<Got | null> {
     const { cluster, table, meter } = this.#options;
     try {
       const command = new GetItemCommand({ TableName: table, Key: keyOf(cluster, key), ConsistentRead: true });
@@ -126,7 +132,7 @@ export class DynamoDirectory implements DirectoryPort {
       meter.count("dynamodb_read", Item === undefined ? 1 : readUnits(itemBytes(Item)));
       return Item === undefined ? null : { kind: "item", item: Item };
     } catch (error) {
-      return failed(this.#failure("dynamodb:GetItem", error));
+      return { kind: "failed", failure: this.#failure("dynamodb:GetItem", error) };
     }
   }
 
@@ -212,13 +218,9 @@ export class DynamoDirectory implements DirectoryPort {
   }
 }
 
-interface FailedRequest {
-  readonly kind: "failed";
-  readonly message: string;
-  readonly code: AwsFailure["code"];
-}
+type Got = { readonly kind: "item"; readonly item: Item } | { readonly kind: "failed"; readonly failure: AwsFailure };
 
-function failed({ code, message }: AwsFailure): FailedRequest {
+function failed({ code, message }: AwsFailure): Failed {
   return { kind: "failed", code, message };
 }
 

@@ -10,6 +10,7 @@ import { AwsProblem } from "../aws/aws-problem.js";
 import type { AwsConnections, AwsSettings } from "../aws/client-options.js";
 import { openDynamo } from "../aws/dynamo-client.js";
 import { type AwsFailure, awsFailure } from "../aws/failure.js";
+import { firstAnswer } from "../aws/first-answer.js";
 import { type Item, itemBytes, writeUnits } from "../aws/item-size.js";
 import { BytePacker } from "../aws/packed-bytes.js";
 import { CLOCK_SKEW_MAX_MS, ServerTime } from "../aws/server-time.js";
@@ -180,11 +181,13 @@ export class DynamoJournal implements JournalPort {
   }
 
   async #probe(): Promise<void> {
-    const { table, cluster } = this.#options;
-    const fetched = await this.#lookFetch.fetchKey(recordKey(cluster, "", FIRST_POSITION));
-    if (fetched.kind === "failed") {
-      const { kind, code, message } = fetched.failure;
-      throw new AwsProblem(kind === "invalid" && code === "aws_request_invalid" ? "aws_table_unfit" : code, message);
+    const { table, cluster, clock } = this.#options;
+    const failure = await firstAnswer(clock, async () => {
+      const fetched = await this.#lookFetch.fetchKey(recordKey(cluster, "", FIRST_POSITION));
+      return fetched.kind === "failed" ? fetched.failure : null;
+    });
+    if (failure !== null) {
+      throw new AwsProblem(failure.code === "aws_request_invalid" ? "aws_table_unfit" : failure.code, failure.message);
     }
     const { skewMs } = this.#serverTime;
     if (Math.abs(skewMs) <= CLOCK_SKEW_MAX_MS) return;

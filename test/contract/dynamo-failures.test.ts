@@ -5,7 +5,7 @@ import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { CreateTableCommand, GetItemCommand } from "@aws-sdk/client-dynamodb";
 import { openDynamo } from "../../src/aws/dynamo-client.js";
 import type { AppendOutcome } from "../../src/core/log/record.js";
-import type { DynamoDirectory } from "../../src/directory-dynamo/dynamo-directory.js";
+import { DynamoDirectory } from "../../src/directory-dynamo/dynamo-directory.js";
 import { DynamoJournal } from "../../src/journal-dynamo/dynamo-journal.js";
 import { NO_METER, type RequestKind } from "../../src/ports/request-meter.js";
 import { ProxyMeter } from "../aws/cost/proxy-meter.js";
@@ -202,6 +202,27 @@ describe("opening a journal on DynamoDB", () => {
     );
     client.destroy();
     await assert.rejects(open({ table: wrong }), { code: "aws_table_unfit" });
+  });
+
+  test("asks again where that may help, five times at most", async () => {
+    for (const [faults, opens] of [
+      [4, true],
+      [5, false],
+    ] as const) {
+      let left: number = faults;
+      const kinds = [answer(failed), answer(throttled), () => ({ kind: "drop" }) as const];
+      proxy.plan = (request) => (left-- > 0 ? (kinds[left % kinds.length] ?? answer(failed))(request) : PASS);
+      const clock = { ...realClock, sleep: async () => undefined };
+      if (opens) await (await open({ clock })).close();
+      else await assert.rejects(open({ clock }), { code: /aws_(no_answer|throttled)/ });
+      proxy.plan = () => PASS;
+      left = faults;
+      proxy.plan = (request) => (left-- > 0 ? answer(failed)(request) : PASS);
+      const directory = DynamoDirectory.open({ aws: proxied, table: shared, cluster: "c", clock, meter: NO_METER });
+      if (opens) await (await directory).close();
+      else await assert.rejects(directory, { code: "aws_no_answer" });
+      proxy.plan = () => PASS;
+    }
   });
 
   test("says which action is denied", async () => {

@@ -35,7 +35,7 @@ export function openJournal(aws: AwsSettings, table: string, meter: RequestMeter
 }
 
 export function openDirectory(aws: AwsSettings, table: string, meter: RequestMeter = NO_METER): Promise<DynamoDirectory> {
-  return DynamoDirectory.open({ aws, table, cluster: CLUSTER, meter });
+  return DynamoDirectory.open({ aws, table, cluster: CLUSTER, clock: realClock, meter });
 }
 
 export async function dynamoJournalUnderTest(aws: AwsSettings): Promise<JournalUnderTest> {

@@ -80,7 +80,7 @@ async function openDirectory(
       return LocalDirectory.open(await folders.open(settings.path), settings.path);
     case "dynamodb": {
       const { DynamoDirectory } = await import("../../directory-dynamo/dynamo-directory.js");
-      return DynamoDirectory.open({ aws, table: settings.table, cluster, meter });
+      return DynamoDirectory.open({ aws, table: settings.table, cluster, clock: systemClock, meter });
     }
   }
 }
