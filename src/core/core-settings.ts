@@ -4,6 +4,7 @@ import type { TypePlacement } from "./input.js";
 import type { LogLimits } from "./log/log-writer.js";
 import type { LogId } from "./log/record.js";
 import type { RecordCodec } from "./log/record-codec.js";
+import type { RefusedCommands } from "./log/refused-commands.js";
 import type { DocumentCodec } from "./ownership/documents.js";
 import type { LeaseLimits } from "./ownership/lease.js";
 import type { OrphanLimits } from "./ownership/orphan-sweep.js";
@@ -38,4 +39,6 @@ export interface CoreSettings {
 export interface CoreTools extends SegmentTools {
   readonly documentCodec: DocumentCodec;
   recordCodec(clusterId: Uint8Array): RecordCodec;
+  /** The process's memory of them, from one incarnation to the next. */
+  readonly refusedCommands: RefusedCommands;
 }

@@ -56,7 +56,12 @@ export type Effect =
 export type EndReason =
   | { readonly kind: "stopped" }
   /** Lost its log, or cannot go on with it. A new incarnation may be started at once. */
-  | { readonly kind: "fenced"; readonly message: string }
+  | {
+      readonly kind: "fenced";
+      readonly message: string;
+      /** The journal refused a record for ever, and the next incarnation will do better: it knows more of whose record that was. */
+      readonly isLearned?: boolean;
+    }
   /** An invariant does not hold: going on could do harm. What is durable is as it was. */
   | { readonly kind: "broken"; readonly message: string }
   /** What is stored does not allow a start: `code` has an entry in docs/errors.md. */
@@ -110,4 +115,5 @@ export type ProblemCode =
   | "state_too_large"
   | "shard_refused"
   | "starting"
-  | "entity_paused";
+  | "entity_paused"
+  | "unstorable";

@@ -17,7 +17,7 @@ import { type EntityAddress, shardOfHash } from "./entity/address.js";
 import type { Input } from "./input.js";
 import { Invoking } from "./invoking.js";
 import { Gate } from "./log/gate.js";
-import type { LogWriter } from "./log/log-writer.js";
+import type { LogEnd, LogWriter } from "./log/log-writer.js";
 import { VALUE_PREFIX } from "./log/spilled-value.js";
 import { Closing } from "./ownership/closing.js";
 import { Custody } from "./ownership/custody.js";
@@ -31,6 +31,7 @@ import type { ReplaySize } from "./ownership/replay.js";
 import { Upkeep } from "./ownership/upkeep.js";
 import { ValueSweep } from "./ownership/value-sweep.js";
 import { type OpenShards, Requests } from "./requests.js";
+import { UNSTORABLE } from "./shard/arrivals.js";
 import type { Shard, ShardQueues } from "./shard/shard.js";
 import type { ShardHost } from "./shard/shard-host.js";
 import { CacheBudget } from "./store/cache-budget.js";
@@ -305,8 +306,37 @@ export class RouterCore {
   /** Whether nothing may be done any more; a log that has come to its end ends the incarnation. */
   #isOver(): boolean {
     const end = this.#opened?.log.end ?? null;
-    if (end !== null) this.#end({ kind: "fenced", message: end.message });
+    if (end !== null && this.#phase !== "ended") this.#endWith(end);
     return this.#phase === "ended";
+  }
+
+  #endWith(end: LogEnd): void {
+    if (end.kind !== "refused") return this.#end({ kind: "fenced", message: end.message });
+    const { refusedCommands } = this.#tools;
+    const { message, position, commands } = end;
+    this.#sealAt(position);
+    const isLearned = refusedCommands.accuse(commands);
+    const first = commands[0];
+    if (isLearned && first !== undefined && refusedCommands.isConvicted(first)) this.#answerUnstorable(position, first);
+    this.#end({ kind: "fenced", message, isLearned });
+  }
+
+  /** What stands behind a record that will never be there means nothing: the log ends here. If this does not seal it, the next one does. */
+  #sealAt(position: number): void {
+    const opened = this.#opened;
+    if (opened === null) return;
+    const { log } = opened.log;
+    const body = this.#tools.recordCodec(opened.claimed.cluster.clusterId).encodeSeal(log, this.#ids.nextNonce());
+    this.#effects.push({ kind: "append", log, position, body });
+  }
+
+  /** Its entry, which the refused record held alone, is not there and never will be: more than its client would hear else. */
+  #answerUnstorable(position: number, commandId: string): void {
+    const problem = { code: "unstorable", message: UNSTORABLE, retryAfterMs: null } as const;
+    for (const held of this.#gate.heldAt(position)) {
+      if (held.kind !== "answer" || !("commandId" in held.answer) || held.answer.commandId !== commandId) continue;
+      this.#effects.push({ kind: "answer", request: held.request, answer: { kind: "problem", problem } });
+    }
   }
 
   #turn(): void {
@@ -403,6 +433,7 @@ export class RouterCore {
       limits: this.#settings.shard,
       log,
       gate: this.#gate,
+      refusedCommands: this.#tools.refusedCommands,
       dispatcher: this.#dispatcher,
       effects: this.#effects,
       get nowMs() {

@@ -1,6 +1,7 @@
 /** One incarnation of the real core under the real driver, on ports in memory and on virtual time. */
 import type { Answer } from "../core/effect.js";
 import type { Input } from "../core/input.js";
+import { RefusedCommands } from "../core/log/refused-commands.js";
 import { RouterCore } from "../core/router-core.js";
 import type { DirectoryPort } from "../ports/directory.js";
 import type { InvokerPort } from "../ports/invoker.js";
@@ -54,7 +55,7 @@ export class DrivenCore {
         nonceSeed: new Uint8Array(16).fill(number),
         placements: [],
       },
-      { documentCodec, recordCodec, ...segmentTools },
+      { documentCodec, recordCodec, refusedCommands: new RefusedCommands(), ...segmentTools },
     );
     const ports = {
       journal: watched(journal, activity),

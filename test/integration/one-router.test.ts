@@ -1,10 +1,22 @@
 /** One router over memory adapters and an in-process function: the whole path without a network or a disk. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { AppendOutcome } from "../../src/core/log/record.js";
 import { MemoryDirectory } from "../../src/directory-memory/memory-directory.js";
 import { MemoryJournal } from "../../src/journal-memory/memory-journal.js";
 import { MemorySnapshots } from "../../src/snapshots-memory/memory-snapshots.js";
 import { startTestRouter } from "./router-harness.js";
+
+/** Refuses for ever what holds a count of 3. */
+class PickyJournal extends MemoryJournal {
+  refused = 0;
+
+  override async append(log: string, position: number, body: Uint8Array): Promise<AppendOutcome> {
+    if (!Buffer.from(body).includes('{"count":3}')) return super.append(log, position, body);
+    this.refused++;
+    return { kind: "refused", isPermanent: true, message: "not that", retryAfterMs: null };
+  }
+}
 
 describe("one router", () => {
   it("answers a command with the function's reply and keeps its state", async () => {
@@ -38,6 +50,18 @@ describe("one router", () => {
     const again = await router.crashAndRestart();
     assert.deepEqual(await again.state("demo/counter", "a"), { version: 1, text: '{"count":7}' });
     await again.stop();
+  });
+
+  it("makes a message whose effects the journal refuses for ever a dead letter, and goes on", async () => {
+    const storage = { journal: new PickyJournal(), directory: new MemoryDirectory(), snapshots: new MemorySnapshots() };
+    const router = await startTestRouter(storage);
+    await router.call("demo/counter", "a", "add", '{"by":2}');
+    await router.call("demo/sender", "s", "ask", '{"to":"a"}');
+    await router.until(async () => (await router.deadLetters().catch(() => [])).length > 0);
+    await router.until(async () => (await router.state("demo/sender", "s").catch(() => null))?.text === '{"answers":["failed"]}');
+    assert.deepEqual(await router.call("demo/counter", "a", "add", '{"by":5}'), { kind: "replied", text: '{"count":7}' });
+    assert.equal(storage.journal.refused, 2);
+    await router.stop();
   });
 
   it("has it after an orderly stop too, from segments alone", async () => {

@@ -5,6 +5,7 @@ import type { Answer, Effect, EndReason } from "../../src/core/effect.js";
 import { DEFAULT_POLICY, type EntityType } from "../../src/core/entity/entity-type.js";
 import type { EntityResult, InvocationEntity } from "../../src/core/entity/invocation.js";
 import type { CommandArrived, Input } from "../../src/core/input.js";
+import { RefusedCommands } from "../../src/core/log/refused-commands.js";
 import { RouterCore } from "../../src/core/router-core.js";
 import { DEFAULT_STORE_LIMITS } from "../../src/core/store/store-options.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
@@ -108,15 +109,27 @@ export class CoreBench {
   readonly #incarnation: string;
   #requests = 0;
 
-  constructor(incarnation: string, storage: Storage = new Storage(), changed: Partial<CoreSettings> = {}) {
+  /** `refusedCommands` is what a process remembers from one incarnation to the next. */
+  constructor(
+    incarnation: string,
+    storage: Storage = new Storage(),
+    changed: Partial<CoreSettings> = {},
+    refusedCommands: RefusedCommands = new RefusedCommands(),
+  ) {
     this.storage = storage;
     this.#incarnation = incarnation;
-    this.core = new RouterCore(settingsOf(incarnation, changed), { documentCodec, recordCodec, ...segmentTools });
+    const tools = { documentCodec, recordCodec, refusedCommands, ...segmentTools };
+    this.core = new RouterCore(settingsOf(incarnation, changed), tools);
     this.give({ kind: "deploymentsChanged", deployments: [{ id: "d-1", types: [cart, ledger], limits }], placements: [] });
   }
 
-  static started(incarnation: string, storage?: Storage, changed?: Partial<CoreSettings>): CoreBench {
-    const bench = new CoreBench(incarnation, storage, changed);
+  static started(
+    incarnation: string,
+    storage?: Storage,
+    changed?: Partial<CoreSettings>,
+    refusedCommands?: RefusedCommands,
+  ): CoreBench {
+    const bench = new CoreBench(incarnation, storage, changed, refusedCommands);
     bench.run();
     assert.equal(bench.core.phase, "open", JSON.stringify(bench.ended));
     return bench;
@@ -148,8 +161,15 @@ export class CoreBench {
 
   /** Sends a command and gives its request number. */
   put(id: string, type = CART): number {
+    const command = this.commandTo(id, type);
+    this.give(command);
+    return command.request;
+  }
+
+  /** A command as it arrives; given twice it is the same one. */
+  commandTo(id: string, type = CART): CommandArrived {
     const request = ++this.#requests;
-    const command: CommandArrived = {
+    return {
       kind: "commandArrived",
       request,
       to: { type, id },
@@ -165,8 +185,6 @@ export class CoreBench {
       delayMs: 0,
       isAdmin: false,
     };
-    this.give(command);
-    return request;
   }
 
   /** Asks for a state and gives the request number. */

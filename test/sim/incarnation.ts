@@ -3,6 +3,7 @@
 import type { CoreSettings } from "../../src/core/core-settings.js";
 import type { Effect, EndReason } from "../../src/core/effect.js";
 import type { Input } from "../../src/core/input.js";
+import type { RefusedCommands } from "../../src/core/log/refused-commands.js";
 import { nodeKey } from "../../src/core/ownership/documents.js";
 import { RouterCore } from "../../src/core/router-core.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
@@ -48,10 +49,10 @@ export class Incarnation implements Caller {
   /** Steps until it crashes in the middle of one. */
   crashAfterSteps = Infinity;
 
-  constructor(settings: CoreSettings, around: Surroundings) {
+  constructor(settings: CoreSettings, refusedCommands: RefusedCommands, around: Surroundings) {
     this.name = settings.incarnation;
     this.#around = around;
-    this.core = new RouterCore(settings, { documentCodec, recordCodec, ...segmentTools });
+    this.core = new RouterCore(settings, { documentCodec, recordCodec, refusedCommands, ...segmentTools });
   }
 
   get isAlive(): boolean {

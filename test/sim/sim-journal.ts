@@ -7,21 +7,33 @@ interface Log {
   base: number;
 }
 
+export interface JournalWatch {
+  /** A record has landed. */
+  recorded(log: LogId, position: number, body: Uint8Array): void;
+  /** The commands on whose account a record is refused for ever, if any. */
+  refusedIn(body: Uint8Array): readonly string[];
+  refused(caller: Caller, commandIds: readonly string[]): void;
+}
+
 export class SimJournal {
   readonly #disk: Disk;
-  readonly #onRecord: (log: LogId, position: number, body: Uint8Array) => void;
+  readonly #watch: JournalWatch;
   readonly #logs = new Map<LogId, Log>();
 
-  /** `onRecord` sees every record that lands. */
-  constructor(disk: Disk, onRecord: (log: LogId, position: number, body: Uint8Array) => void) {
+  constructor(disk: Disk, watch: JournalWatch) {
     this.#disk = disk;
-    this.#onRecord = onRecord;
+    this.#watch = watch;
   }
 
   append(caller: Caller, log: LogId, position: number, body: Uint8Array, report: (outcome: AppendOutcome) => void): void {
     const disk = this.#disk;
     const { refused, permanent } = disk.mix.journal;
-    const isPermanent = disk.random.chance(permanent);
+    const refusedIds = disk.isHealed ? [] : this.#watch.refusedIn(body);
+    const isPermanent = refusedIds.length > 0 || disk.random.chance(permanent);
+    if (refusedIds.length > 0) {
+      this.#watch.refused(caller, refusedIds);
+      disk.world.count("fault.append.unstorable");
+    }
     if (isPermanent || disk.random.chance(refused) || (disk.isFull && !disk.isHealed)) {
       disk.world.count(isPermanent ? "fault.append.refusedForEver" : disk.isFull ? "fault.append.full" : "fault.append.refused");
       const outcome: AppendOutcome = { kind: "refused", isPermanent, message: "simulated", retryAfterMs: null };
@@ -76,7 +88,7 @@ export class SimJournal {
     if (standing !== undefined) return { kind: "taken", body: standing.slice() };
     if (position < base) return { kind: "refused", isPermanent: true, message: "trimmed", retryAfterMs: null };
     bodies.set(position, body.slice());
-    this.#onRecord(log, position, body);
+    this.#watch.recorded(log, position, body);
     this.#disk.world.count("landed.append");
     return { kind: "happened" };
   }

@@ -5,6 +5,7 @@
 import type { Answer, Effect, EndReason } from "../../src/core/effect.js";
 import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
 import type { Input } from "../../src/core/input.js";
+import { RefusedCommands } from "../../src/core/log/refused-commands.js";
 import type { RouterCore } from "../../src/core/router-core.js";
 import { bookOf, type Line, parsed } from "./business/book.js";
 import { DECLARED, drawTypes, ENTITIES, PLACEMENTS } from "./business/catalog.js";
@@ -13,6 +14,7 @@ import type { Books, FinalBook } from "./checkers/final-books.js";
 import { ManifestWatch } from "./checkers/manifests-name-what-exists.js";
 import { checkQueues } from "./checkers/queues-within-limits.js";
 import { ValueWatch } from "./checkers/references-name-what-exists.js";
+import { RefusedForEver } from "./checkers/refused-for-ever.js";
 import { Disk } from "./disk.js";
 import { drawFaults, type FaultMix } from "./faults.js";
 import { History } from "./history.js";
@@ -59,6 +61,9 @@ class Simulation implements Surroundings {
   readonly #clients: SimClients;
   readonly #manifests: ManifestWatch;
   readonly #values: ValueWatch;
+  readonly #refused: RefusedForEver;
+  /** Of the process that runs now. */
+  #refusedCommands = new RefusedCommands();
   #incarnation: Incarnation | null = null;
   /** Where leases rule: one that was left behind and goes on serving its clients, as far as it may. */
   #elder: Incarnation | null = null;
@@ -90,7 +95,15 @@ class Simulation implements Surroundings {
       this.#history,
       this.world,
     );
-    this.journal = new SimJournal(this.#disk, (log, position, body) => this.#values.recorded(log, position, body));
+    const { freshClusterId } = this.#settings;
+    this.#refused = new RefusedForEver(seed, freshClusterId, () => this.snapshots.objects, this.#history);
+    this.journal = new SimJournal(this.#disk, {
+      recorded: (log, position, body) => this.#values.recorded(log, position, body),
+      refusedIn: (body) => this.#refused.refusedIn(body),
+      refused: (caller, commandIds) => {
+        if (this.#incarnation?.name === caller.name) this.#refused.refused(commandIds);
+      },
+    });
     this.directory = new SimDirectory(this.#disk, (key, body) => this.#manifests.swapped(key, body));
     this.snapshots = new SimSnapshots(this.#disk, (object) => {
       this.#manifests.deleted(object);
@@ -155,6 +168,7 @@ class Simulation implements Surroundings {
     world.trace(`${incarnation.name} is left behind`);
     world.count("fault.zombie");
     incarnation.isZombie = true;
+    this.#forgetProcess();
     if (!this.#isLeased) {
       this.#leave();
       world.after(this.random.between(100, 8_000), () => incarnation.kill());
@@ -207,10 +221,19 @@ class Simulation implements Surroundings {
     if (reason.kind === "fenced" && reason.message.includes("taken by somebody else's entries")) {
       this.#history.violate(`${incarnation.name} took its own record for another's: ${reason.message}`);
     }
-    if (!incarnation.isZombie) return this.#leave();
+    if (!incarnation.isZombie) {
+      if (reason.kind !== "fenced") this.#forgetProcess();
+      return this.#leave();
+    }
     if (reason.kind === "fenced") this.world.count("end.fencedElder");
     if (incarnation === this.#elder) this.#elder = null;
     this.#clients.disconnected((request) => this.#serverByRequest.get(request) === incarnation);
+  }
+
+  /** The next incarnation is one of a new process. */
+  #forgetProcess(): void {
+    this.#refusedCommands = new RefusedCommands();
+    this.#refused.processEnded();
   }
 
   /** The clients' connections to the router are gone, and the next one starts soon. */
@@ -231,6 +254,7 @@ class Simulation implements Surroundings {
     if (this.#incarnation !== null) return;
     const incarnation = new Incarnation(
       { ...this.#settings, incarnation: `i${++this.#starts}`, nonceSeed: this.random.bytes(12) },
+      this.#refusedCommands,
       this,
     );
     this.#incarnation = incarnation;

@@ -65,6 +65,11 @@ export class Gate {
     this.#issued = position;
   }
 
+  /** What waits for just this position. */
+  heldAt(position: number): readonly Effect[] {
+    return (this.#heldByPosition.get(position) ?? []).map(({ output }) => output);
+  }
+
   /** Opens up to `durable`: outputs leave in the order of their positions, and of one position in the order they came. */
   release(durable: number, effects: Effect[]): void {
     for (let position = this.#durable + 1; position <= durable; position++) {

@@ -414,7 +414,7 @@ describe("an append that is refused or finds its place taken", () => {
     const bench = new Bench();
     bench.issued();
     bench.ended(1, { kind: "refused", isPermanent: true, message: "trimmed", retryAfterMs: null });
-    assert.deepEqual(bench.end(), { kind: "refused", message: "trimmed" });
+    assert.deepEqual(bench.end(), { kind: "refused", message: "trimmed", position: 1, commands: [] });
     bench.ended(1, HAPPENED);
     assert.equal(bench.log.durable, 0);
   });

@@ -25,6 +25,7 @@ import { assert, unreachable } from "../unreachable.js";
 import type { Entry } from "./entry.js";
 import { type AppendOutcome, FIRST_POSITION, type LogId, type ReadOutcome } from "./record.js";
 import type { DecodedRecord, RecordCodec } from "./record-codec.js";
+import { commandsOf } from "./refused-commands.js";
 import { valueName } from "./spilled-value.js";
 import { type ValueUpload, ValueUploads } from "./value-uploads.js";
 
@@ -61,14 +62,19 @@ interface PendingRecord {
   status: RecordStatus;
   failures: number;
   retryAtMs: number;
+  /** An earlier append of it ended unknown: it may have landed, or land at any time. */
+  mayStand: boolean;
   isDone: boolean;
 }
 
 /** Why the log cannot be written to any more. */
-export interface LogEnd {
-  readonly kind: "lost" | "refused" | "standstill";
-  readonly message: string;
-}
+export type LogEnd =
+  | { readonly kind: "lost" | "standstill"; readonly message: string }
+  /**
+   * The journal will never take the record at `position`. `commands`: those whose entries it held, and which for sure have
+   * not taken effect; none where an earlier try of the record may have landed all the same.
+   */
+  | { readonly kind: "refused"; readonly message: string; readonly position: number; readonly commands: readonly string[] };
 
 export class LogWriter {
   readonly log: LogId;
@@ -207,11 +213,17 @@ export class LogWriter {
         return this.#compare(record, outcome.body, nowMs);
       case "refused":
         if (outcome.isPermanent) {
-          this.#end ??= { kind: "refused", message: outcome.message };
+          this.#end ??= {
+            kind: "refused",
+            message: outcome.message,
+            position,
+            commands: record.mayStand ? [] : this.#commandsIn(record),
+          };
           return;
         }
         return this.#wait(record, outcome.retryAfterMs, nowMs);
       case "unknown":
+        record.mayStand = true;
         this.#setStatus(record, "looking");
         effects.push(this.#look(record));
         return;
@@ -371,6 +383,7 @@ export class LogWriter {
       status: "queued",
       failures: 0,
       retryAtMs: 0,
+      mayStand: false,
       isDone: false,
     });
     this.#pendingBytes += body.length;
@@ -433,6 +446,15 @@ export class LogWriter {
       if (error instanceof MalformedBytes) return null;
       throw error;
     }
+  }
+
+  /** Each once. */
+  #commandsIn({ body, values }: PendingRecord): readonly string[] {
+    const record = this.#codec.decode(body);
+    if (record.kind !== "entries") return [];
+    const inside = record.entries.flatMap((entry) => ("value" in entry ? [] : commandsOf(entry.body)));
+    const outside = values.flatMap(({ bytes }) => commandsOf(this.#codec.decodeValue(bytes).body));
+    return [...new Set([...inside, ...outside])];
   }
 
   #wait(record: PendingRecord, retryAfterMs: number | null, nowMs: number): void {

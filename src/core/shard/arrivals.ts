@@ -23,6 +23,9 @@ const RESULTS_RETRY_MS = 60_000;
 const FOLD_PAGE = 1_000;
 const FOLD_PAGE_BYTES = 8 << 20;
 
+export const UNSTORABLE =
+  "the journal refuses for ever to store what this command does; nothing of it took effect, and it is not run again";
+
 export class Arrivals {
   readonly #context: ShardContext;
   readonly #reads: StoreReads;
@@ -38,6 +41,8 @@ export class Arrivals {
 
   /** A client's command. Its type and name are known and open to it: the node has checked that. */
   arrived(input: CommandArrived, spec: EntityType): void {
+    if (this.#context.host.refusedCommands.isConvicted(input.id))
+      return this.#context.refuse(input.request, 0, "unstorable", UNSTORABLE);
     const slot = this.open(input.to, spec);
     if (slot.isPaused)
       return this.#refuse(input.request, slot, "entity_paused", "a poisoned command stands first; retry or drop it");
@@ -100,8 +105,10 @@ export class Arrivals {
     const isKnown = command.answer !== null ? slot.spec.replies.has(command.name) : slot.spec.commands.has(command.name);
     if (!isKnown) {
       const message = `${slot.type} has no ${command.answer !== null ? "reply handler" : "command"} '${command.name}'`;
-      return this.#invocations.buryUnknown(slot, item, message);
+      return this.#invocations.buryAtOnce(slot, item, "unknown_command", message);
     }
+    if (this.#context.host.refusedCommands.isConvicted(command.id))
+      return this.#invocations.buryAtOnce(slot, item, "unstorable", UNSTORABLE);
     this.#enqueue(slot, item);
   }
 

@@ -62,7 +62,7 @@ export class Invocations {
   take(slot: EntitySlot, commandsMax: number, n: number, attempt: number): InvocationEntity | null {
     if (this.#isOver || slot.status !== "offered") return null;
     this.#dropOverdue(slot);
-    const count = this.#isFoldingOnly(slot) ? 0 : Math.min(commandsMax, slot.commandCount);
+    const count = this.#isFoldingOnly(slot) ? 0 : this.#upToSuspect(slot, Math.min(commandsMax, slot.commandCount));
     if (count === 0 && slot.isFolded) {
       slot.status = "idle";
       this.#context.retire(slot);
@@ -83,6 +83,14 @@ export class Invocations {
       events: slot.unfolded.length === 0 ? slot.unfolded : slot.unfolded.slice(0, this.#context.host.limits.foldEventsMax),
       commands: slot.running.map((item, index) => invocationCommand(item, index)),
     };
+  }
+
+  /** A command whose entry may be what the journal refuses runs by itself, so that its entry is its own. */
+  #upToSuspect(slot: EntitySlot, count: number): number {
+    const { refusedCommands } = this.#context.host;
+    if (refusedCommands.isEmpty) return count;
+    for (let at = 0; at < count; at++) if (refusedCommands.isKnown((slot.mailbox[at] as Item).command.id)) return Math.max(1, at);
+    return count;
   }
 
   /** A result came for the entity. It is checked before it is believed. */
@@ -256,9 +264,9 @@ export class Invocations {
     return position;
   }
 
-  /** A command that the type does not have any more: running it again cannot help. */
-  buryUnknown(slot: EntitySlot, item: Item, message: string): void {
-    const outcome = { kind: "failed", code: "unknown_command", message } as const;
+  /** A command that must not run at all: running it cannot help. */
+  buryAtOnce(slot: EntitySlot, item: Item, code: "unknown_command" | "unstorable", message: string): void {
+    const outcome = { kind: "failed", code, message } as const;
     const position = this.bury(slot, item, outcome);
     this.#context.holdItem(item);
     this.#end(slot, item, outcome, slot.version, position);

@@ -57,6 +57,7 @@ export class Repairs {
       }
       const { deadLetter } = decodeDeadLetter(key, value);
       const inboxNumber = this.#context.state.nextInboxNumber;
+      if (input.action === "retry") this.#context.host.refusedCommands.acquit(commandId);
       const retried = input.action === "retry" ? { inboxNumber, command: { ...deadLetter.command, replyTo: null } } : null;
       const position = this.#context.commit({ kind: "deadLetter", entity: of, commandId, retried });
       if (position === null)

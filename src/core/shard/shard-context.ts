@@ -2,6 +2,7 @@
 import type { Answer, Effect, Problem, ProblemCode } from "../effect.js";
 import { addressText, type EntityAddress } from "../entity/address.js";
 import type { Entry, EntryBody } from "../log/entry.js";
+import { commandsOf } from "../log/refused-commands.js";
 import { applyEntry, type Fold } from "./apply-entry.js";
 import type { ShardHost } from "./shard-host.js";
 import type { ShardState } from "./shard-state.js";
@@ -38,9 +39,19 @@ export class ShardContext {
   /** Makes `body` the shard's next entry and applies it. Its position; null if no record can hold it, and then nothing happened. */
   commit(body: EntryBody, fold: Fold = null): number | null {
     const entry: Entry = { shard: this.shard, epoch: this.epoch, sequence: this.nextSequence, atMs: this.nowMs, body };
-    const position = this.host.log.add(entry, this.host.tickMs);
+    const position = this.host.refusedCommands.isEmpty ? this.host.log.add(entry, this.host.tickMs) : this.#addWithCare(entry);
     if (position === null) return null;
     applyEntry(this.state, entry, fold);
+    return position;
+  }
+
+  /** An entry of a command whose last one was in a record that was refused has a record of its own. */
+  #addWithCare(entry: Entry): number | null {
+    const { log, tickMs, refusedCommands } = this.host;
+    if (!commandsOf(entry.body).some((id) => refusedCommands.isKnown(id))) return log.add(entry, tickMs);
+    log.cut(tickMs);
+    const position = log.add(entry, tickMs);
+    log.cut(tickMs);
     return position;
   }
 

@@ -6,6 +6,7 @@ import type { Message } from "../entity/command.js";
 import type { EntityType } from "../entity/entity-type.js";
 import type { Gate } from "../log/gate.js";
 import type { LogWriter } from "../log/log-writer.js";
+import type { RefusedCommands } from "../log/refused-commands.js";
 
 export interface ShardLimits {
   /** Attempts of a command that faults by itself, while a client waits. */
@@ -33,6 +34,7 @@ export interface ShardHost {
   readonly limits: ShardLimits;
   readonly log: LogWriter;
   readonly gate: Gate;
+  readonly refusedCommands: RefusedCommands;
   readonly dispatcher: DispatcherPort;
   /** Effects of the step that is under way. */
   readonly effects: Effect[];

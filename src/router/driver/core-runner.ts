@@ -6,6 +6,7 @@
 import type { CoreSettings, CoreTools } from "../../core/core-settings.js";
 import type { Answer, EndReason } from "../../core/effect.js";
 import type { ActiveDeployment, TypePlacement } from "../../core/input.js";
+import { RefusedCommands } from "../../core/log/refused-commands.js";
 import { type CoreSnapshot, RouterCore } from "../../core/router-core.js";
 import type { EntropyPort } from "../../ports/clock.js";
 import type { CoreLink, RequestInput, RequestListener } from "../ingress/core-link.js";
@@ -14,7 +15,7 @@ import { type DriverObserver, type DriverPorts, Incarnation } from "./incarnatio
 
 export interface RunnerOptions {
   readonly settings: Omit<CoreSettings, "incarnation" | "freshClusterId" | "nonceSeed" | "placements">;
-  readonly tools: CoreTools;
+  readonly tools: Omit<CoreTools, "refusedCommands">;
   readonly ports: DriverPorts;
   readonly entropy: EntropyPort;
   readonly observer: DriverObserver | null;
@@ -45,6 +46,7 @@ export type RunnerEnd = EndReason & { readonly kind: "stopped" | "refused" | "br
 export class CoreRunner implements CoreLink {
   readonly #options: RunnerOptions;
   readonly #requests = new RequestTable();
+  readonly #refusedCommands = new RefusedCommands();
   #incarnation: Incarnation | null = null;
   #deployments: readonly ActiveDeployment[] = [];
   #placements: readonly TypePlacement[] = [];
@@ -83,7 +85,7 @@ export class CoreRunner implements CoreLink {
     const incarnation = Buffer.from(entropy.bytes(9)).toString("base64url").replaceAll(/[-_]/g, "x");
     const core = new RouterCore(
       { ...settings, incarnation, freshClusterId: entropy.bytes(16), nonceSeed: entropy.bytes(16), placements: this.#placements },
-      tools,
+      { ...tools, refusedCommands: this.#refusedCommands },
     );
     this.#startedAtMs = ports.clock.monotonicMs();
     this.#incarnation = new Incarnation(
@@ -204,12 +206,14 @@ export class CoreRunner implements CoreLink {
 
   #over(reason: EndReason): void {
     const { log, ports } = this.#options;
+    const hasWritten = (this.#incarnation?.core.snapshot().durablePosition ?? 0) > 0;
     this.#incarnation = null;
     this.#failRequests();
     if (reason.kind !== "fenced") return this.#finish(reason);
     if (this.#isStopping) return this.#finish({ kind: "stopped" });
     const isShort = ports.clock.monotonicMs() - this.#startedAtMs < SHORT_LIFE_MS;
-    this.#failedStarts = isShort ? this.#failedStarts + 1 : 0;
+    // A refusal that taught something is none, unless the journal refuses everything: a command brings two of them at most.
+    if (reason.isLearned !== true || !hasWritten) this.#failedStarts = isShort ? this.#failedStarts + 1 : 0;
     if (this.#failedStarts > FAILED_STARTS_MAX)
       return this.#finish({ kind: "broken", message: `the router does not stay up: ${reason.message}` });
     log.warn({ reason: reason.message }, "the incarnation is over; a new one starts");

@@ -255,6 +255,13 @@ export const REQUEST_PROBLEMS = {
     "The state that this command would leave is over the type's limit (1 MB by default, 4 MB at most), so the command was refused.",
     "Keep less in one entity, or raise types.{type}.stateMax.",
   ),
+  unstorable: failure(
+    500,
+    "operator",
+    "What the command does cannot be stored",
+    "The journal has refused for ever, twice, to store what this command does, the second time by itself. Nothing of it took effect, and it is not run again until the router is started anew. Messages become dead letters.",
+    "The router's log has the journal's reason. When that is mended, repeat the command under another key, or retry the dead letter.",
+  ),
   refused: failure(
     409,
     "caller",

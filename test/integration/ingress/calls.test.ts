@@ -142,6 +142,7 @@ describe("a refusal or failure", () => {
     shard_refused: 503,
     starting: 503,
     entity_paused: 503,
+    unstorable: 500,
   };
 
   it("of the router has the status of its code, and says when to retry where it is busy", async () => {

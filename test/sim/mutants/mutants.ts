@@ -171,6 +171,13 @@ export const MUTANTS: readonly Mutant[] = [
     why: "The next number is behind the highest that is unacknowledged: numbers come again, and their marks are there already.",
   },
   {
+    name: "refused-for-ever-and-run-again",
+    file: "log/refused-commands.js",
+    from: "return this.#isConvictedById.get(commandId) === true;",
+    to: "return this.#isConvictedById.get(commandId) === null;",
+    why: "What the journal refuses for ever is run again after every restart.",
+  },
+  {
     name: "issued-before-its-values-are-uploaded",
     file: "log/log-writer.js",
     from: "if (!this.#isIssuable(record, nowMs))",

@@ -1,0 +1,70 @@
+/**
+ * A journal that refuses for ever what some commands do, whatever record it is in, and the claim about it: such a command
+ * runs a second time, by itself, and then no more (RULES.md 12), so that everything else goes on. An operator's retry is a new
+ * beginning, so a few more are allowed; who does not keep to it restarts without end.
+ */
+import type { Entry } from "../../../src/core/log/entry.js";
+import { recordCodec } from "../../../src/protocol/record/record-codec.js";
+import type { History } from "../history.js";
+
+/** One seed of so many has such a journal. */
+const SEEDS_OF = 5;
+/** Of the commands, about one in so many. */
+const COMMANDS_OF = 499;
+const TIMES_MAX = 10;
+
+export class RefusedForEver {
+  readonly #isActive: boolean;
+  readonly #clusterId: Uint8Array;
+  readonly #objects: () => ReadonlyMap<string, Uint8Array>;
+  readonly #history: History;
+  readonly #timesById = new Map<string, number>();
+
+  constructor(seed: number, clusterId: Uint8Array, objects: () => ReadonlyMap<string, Uint8Array>, history: History) {
+    this.#isActive = seed % SEEDS_OF === 1;
+    this.#clusterId = clusterId;
+    this.#objects = objects;
+    this.#history = history;
+  }
+
+  /** The commands on whose account a record is refused: those whose effects it holds. A dead letter is taken. */
+  refusedIn(body: Uint8Array): readonly string[] {
+    if (!this.#isActive) return [];
+    return this.#entriesIn(body).flatMap(({ body: entry }) =>
+      entry.kind === "effects"
+        ? entry.consumed.flatMap(({ commandId, deadLetter }) => (deadLetter === null && isMarked(commandId) ? [commandId] : []))
+        : [],
+    );
+  }
+
+  refused(commandIds: readonly string[]): void {
+    for (const id of commandIds) {
+      const times = (this.#timesById.get(id) ?? 0) + 1;
+      this.#timesById.set(id, times);
+      if (times > TIMES_MAX)
+        this.#history.violate(`${id} ran ${times} times in one process, though the journal refuses it for ever`);
+    }
+  }
+
+  /** What a process knows of refusals it takes with it. */
+  processEnded(): void {
+    this.#timesById.clear();
+  }
+
+  #entriesIn(body: Uint8Array): readonly Entry[] {
+    const codec = recordCodec(this.#clusterId);
+    const record = codec.decode(body);
+    if (record.kind !== "entries") return [];
+    return record.entries.flatMap((entry) => {
+      if (!("value" in entry)) return [entry];
+      const value = this.#objects().get(entry.value.object);
+      return value === undefined ? [] : [codec.decodeValue(value)];
+    });
+  }
+}
+
+function isMarked(commandId: string): boolean {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < commandId.length; at++) hash = Math.imul(hash ^ commandId.charCodeAt(at), 0x01000193);
+  return (hash >>> 0) % COMMANDS_OF === 0;
+}
