@@ -3,6 +3,7 @@
  * adapters of AWS, and its SDK, are loaded where they are needed: elsewhere they would double the time of a start.
  */
 
+import { AwsProblem, type AwsProblemCode } from "../../aws/aws-problem.js";
 import type { AwsSettings } from "../../aws/client-options.js";
 import { LocalDirectory } from "../../directory-local/local-directory.js";
 import { MemoryDirectory } from "../../directory-memory/memory-directory.js";
@@ -14,6 +15,7 @@ import type { RequestMeter } from "../../ports/request-meter.js";
 import type { SnapshotPort } from "../../ports/snapshots.js";
 import { LocalSnapshots } from "../../snapshots-local/local-snapshots.js";
 import { MemorySnapshots } from "../../snapshots-memory/memory-snapshots.js";
+import type { S3Snapshots } from "../../snapshots-s3/s3-snapshots.js";
 import type { DirectorySettings, JournalSettings, Settings, SnapshotSettings } from "../config/settings.js";
 import { MergeThread } from "../driver/merge-thread.js";
 import { systemClock, systemEntropy } from "../system-clock.js";
@@ -94,10 +96,33 @@ async function openSnapshots(settings: SnapshotSettings, { aws, folders, meter }
     case "s3": {
       const { S3Snapshots } = await import("../../snapshots-s3/s3-snapshots.js");
       const { bucket, prefix } = settings;
-      return new S3Snapshots({ bucket, prefix, aws, clock: systemClock, meter });
+      const snapshots = new S3Snapshots({ bucket, prefix, aws, clock: systemClock, meter });
+      return reachable(snapshots, bucket);
     }
   }
 }
+
+/**
+ * Reads an object that there is not: where that does not say so, no shard would open. What may pass by itself is no reason
+ * not to start: the stores of the shards wait for S3.
+ */
+async function reachable(snapshots: S3Snapshots, bucket: string): Promise<SnapshotPort> {
+  const outcome = await snapshots.read("start-probe", 0, 1);
+  const problem = outcome.kind === "failed" ? LASTING.find((code) => code === outcome.code) : undefined;
+  if (outcome.kind !== "failed" || problem === undefined) return snapshots;
+  await snapshots.close();
+  throw new AwsProblem(problem, `Bucket ${bucket}: ${outcome.message}`);
+}
+
+const LASTING: readonly AwsProblemCode[] = [
+  "aws_bucket_missing",
+  "aws_denied",
+  "aws_region_wrong",
+  "aws_credentials_missing",
+  "aws_credentials_expired",
+  "aws_credentials_refused",
+  "aws_clock_off",
+];
 
 /** Credentials are never settings: the SDK finds them in the environment, a profile, or the machine's or task's role. */
 export function awsOf({ aws }: Pick<Settings, "aws">): AwsSettings {

@@ -1,0 +1,210 @@
+/**
+ * What can be wrong with AWS while a router starts and while it runs: dynalite and the S3 fake, behind a proxy that has the
+ * bad day. What a router says then is in docs/errors.md; what was acknowledged is there afterwards, once.
+ */
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, it } from "node:test";
+import { CreateTableCommand } from "@aws-sdk/client-dynamodb";
+import { openDynamo } from "../../src/aws/dynamo-client.js";
+import { PASS, type ProxiedReply, type ProxiedRequest, type Treatment } from "../aws/fault-proxy/aws-proxy.js";
+import { credentialsExpired, credentialsRefused, denied, failed, throttled } from "../aws/fault-proxy/aws-replies.js";
+import type { AwsOperation } from "../aws/fault-proxy/aws-request.js";
+import type { S3Object } from "../aws/s3-fake/s3-store.js";
+import { LocalCloud } from "../aws/servers/local-cloud.js";
+import type { Child } from "./child.js";
+import { type AwsPlace, awsPlace } from "./place.js";
+import { until, World } from "./world.js";
+
+let cloud: LocalCloud;
+let place: AwsPlace;
+let world: World;
+before(async () => {
+  cloud = await LocalCloud.start();
+  place = awsPlace(cloud.proxy.url);
+  world = await World.started({ place });
+});
+after(async () => {
+  await world.end();
+  await cloud.stop();
+});
+afterEach(() => cloud.heal());
+
+const isDynamo = ({ service }: AwsOperation): boolean => service === "dynamodb";
+const isS3 = ({ service }: AwsOperation): boolean => service === "s3";
+const isWrite = ({ action }: AwsOperation): boolean => action === "dynamodb:PutItem";
+/** Of a record; the directory's documents are written the same way. */
+const isAppend = (request: ProxiedRequest): boolean => isWrite(request) && request.body.includes(place.logTable);
+
+/** Everything of this kind is answered by the proxy in the service's name. */
+function answer(concerned: (operation: AwsOperation) => boolean, reply: (operation: AwsOperation) => ProxiedReply): void {
+  cloud.proxy.plan = (request): Treatment =>
+    concerned(request) ? { kind: "answer", reply: reply(request), isAfterEffect: false } : PASS;
+}
+
+/** A router that must not come up: what it says, with exit code 3. */
+async function refusedStart(change: (lines: string) => string = (lines) => lines): Promise<string> {
+  const changed = await World.make({ place: { lines: [] } });
+  try {
+    return await changed.refusedStart(change(place.lines.join("\n")));
+  } finally {
+    await changed.end();
+  }
+}
+
+async function stopped(): Promise<void> {
+  world.router.signal("SIGTERM");
+  await world.router.exited;
+}
+
+/** Under one key until it is done; how often another answer came before. */
+async function insist(id: string, key: string): Promise<number> {
+  for (let refusals = 0; ; refusals++) {
+    const reply = await world.add(id, key).catch(() => null);
+    if (reply?.status === 200) return refusals;
+    if (reply !== null) assert.ok(reply.status === 503 || reply.status === 504, `${reply.status} ${reply.text}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe("a router on DynamoDB and S3", () => {
+  it("has what it acknowledged after kill -9, and counts a repeated key once", async () => {
+    await Promise.all(Array.from({ length: 40 }, (_, id) => insist(`k${id % 8}`, `k-${id}`)));
+    await world.killAndRestart();
+    for (let id = 0; id < 8; id++) assert.equal(await world.total(`k${id}`), 5);
+    await Promise.all(Array.from({ length: 40 }, (_, id) => insist(`k${id % 8}`, `k-${id}`)));
+    for (let id = 0; id < 8; id++) assert.equal(await world.total(`k${id}`), 5);
+  });
+
+  it("does a command once whose append was answered into the void", async () => {
+    let appends = 0;
+    cloud.proxy.plan = (request): Treatment => (isAppend(request) && appends++ < 1 ? { kind: "loseReply" } : PASS);
+    for (let round = 1; round <= 5; round++) assert.equal((await world.add("void")).text, String(round));
+    assert.ok(appends >= 1);
+    await world.killAndRestart();
+    assert.equal(await world.total("void"), 5);
+  });
+
+  it("goes on by itself when credentials that expired are renewed", () => goesOnAfter(isDynamo, credentialsExpired, "expired"));
+  it("goes on by itself when DynamoDB throttles no more", () => goesOnAfter(isDynamo, throttled, "throttled"));
+  it("goes on by itself when DynamoDB fails no more", () => goesOnAfter(isDynamo, failed, "failed"));
+  it("goes on by itself when a permission that was taken is given back", () => goesOnAfter(isWrite, denied, "denied"));
+
+  /** Shorter than a minute, and longer than leases, timeouts and several back-offs. */
+  async function goesOnAfter(
+    concerned: (operation: AwsOperation) => boolean,
+    reply: (operation: AwsOperation) => ProxiedReply,
+    id: string,
+  ): Promise<void> {
+    const { router } = world;
+    answer(concerned, reply);
+    const commands = Promise.all(Array.from({ length: 8 }, (_, index) => insist(id, `${id}-${index}`)));
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    assert.equal(router.hasExited, false, router.errors.slice(-2_000));
+    cloud.heal();
+    await commands;
+    assert.equal(await world.total(id), 8);
+    assert.equal(world.router, router);
+  }
+
+  it("works on while S3 is gone, and flushes when it is back", async () => {
+    answer(isS3, failed);
+    for (let index = 0; index < 20; index++) assert.equal((await world.add("no-s3")).status, 200);
+    cloud.heal();
+    await stopped();
+    assert.ok(cloud.s3.store.bucket(place.bucket).objectByKey.size > 0, "the stop has flushed");
+    await world.start();
+    assert.equal(await world.total("no-s3"), 20);
+  });
+
+  it("lets a second router on the same tables stand by, which takes over when the first is gone", async () => {
+    await insist("two", "two-1");
+    const first = world.router;
+    const second: Child = await world.launch();
+    await until(async () => /stand/i.test(second.errors), 15_000);
+    for (let round = 2; round <= 20; round++) await insist("two", `two-${round}`);
+    assert.doesNotMatch(second.output, /ingress/);
+    await first.kill();
+    await second.said(/ingress +(\S+)/);
+    await second.kill();
+    await world.start();
+    assert.equal(await world.total("two"), 20);
+  });
+});
+
+describe("a start on DynamoDB and S3 is refused by its code", () => {
+  it("where a table is missing", async () => {
+    assert.match(await refusedStart((lines) => lines.replace(place.logTable, "no-log")), /no-log.*\[aws_table_missing\]/s);
+    const noDirectory = (lines: string) => lines.replace(place.directoryTable, "no-directory");
+    assert.match(await refusedStart(noDirectory), /no-directory.*\[aws_table_missing\]/s);
+  });
+
+  it("where the bucket is missing", async () => {
+    const noBucket = (lines: string) => lines.replace(`bucket: ${place.bucket}`, "bucket: no-bucket");
+    assert.match(await refusedStart(noBucket), /no-bucket.*\[aws_bucket_missing\]/s);
+  });
+
+  it("where a table has another key", async () => {
+    const client = openDynamo({ region: null, endpoint: cloud.proxy.url, credentials: null }, CONNECTIONS, null);
+    const AttributeDefinitions = [{ AttributeName: "id", AttributeType: "S" as const }];
+    const KeySchema = [{ AttributeName: "id", KeyType: "HASH" as const }];
+    const TableName = "other-key";
+    await client.send(new CreateTableCommand({ TableName, AttributeDefinitions, KeySchema, BillingMode: "PAY_PER_REQUEST" }));
+    client.destroy();
+    assert.match(await refusedStart((lines) => lines.replace(place.logTable, TableName)), /other-key.*\[aws_table_unfit\]/s);
+  });
+
+  it("where credentials are refused, an action is denied, or nobody is there", async () => {
+    answer(isDynamo, credentialsRefused);
+    assert.match(await refusedStart(), /\[aws_credentials_refused\]/);
+    answer(({ action }) => action === "dynamodb:BatchGetItem" || action === "dynamodb:GetItem", denied);
+    assert.match(await refusedStart(), /dynamodb:(Batch)?GetItem.*\[aws_denied\]/s);
+    answer(({ action }) => action === "s3:GetObject", denied);
+    assert.match(await refusedStart(), /s3:GetObject.*\[aws_denied\]/s);
+    assert.match(await refusedStart((lines) => lines.replace(cloud.proxy.url, "http://127.0.0.1:1")), /\[aws_unreachable\]/);
+  });
+});
+
+describe("a segment in S3 that is missing or damaged", () => {
+  const IDS = Array.from({ length: 40 }, (_, id) => `e${id}`);
+  let key = "";
+  let object: S3Object;
+  before(async () => {
+    for (const id of IDS) await insist(id, `segment-${id}`);
+    await stopped();
+    const objects = [...cloud.s3.store.bucket(place.bucket).objectByKey];
+    const [largest] = objects.sort(([, left], [, right]) => right.body.length - left.body.length);
+    assert.ok(largest);
+    [key, object] = largest;
+  });
+
+  it("is named, and takes no shard with it but its own", async () => {
+    const { objectByKey } = cloud.s3.store.bucket(place.bucket);
+    objectByKey.delete(key);
+    await startAndLook(/segment_missing/);
+    const damaged = Buffer.from(object.body);
+    damaged.fill(0xa5, damaged.length >> 1, (damaged.length >> 1) + 64);
+    objectByKey.set(key, { ...object, body: damaged });
+    await startAndLook(/segment_damaged/);
+    objectByKey.set(key, object);
+    await world.start();
+    for (const id of IDS) assert.equal(await world.total(id), 1);
+  });
+
+  async function startAndLook(said: RegExp): Promise<void> {
+    await world.start();
+    let refused = 0;
+    for (const id of IDS) {
+      const reply = await world.get(`/e2e/counter/${id}`);
+      if (reply.status !== 200) {
+        assert.deepEqual([reply.status, reply.code], [503, "shard_refused"]);
+        refused++;
+      }
+    }
+    assert.ok(refused > 0 && refused < IDS.length / 2, `${refused} of ${IDS.length} entities are in the shard that is refused`);
+    assert.match(world.router.errors, said);
+    assert.ok(world.router.errors.includes(key.slice(key.lastIndexOf("/") + 1)), "the object is named");
+    await stopped();
+  }
+});
+
+const CONNECTIONS = { socketsMax: 2, connectTimeoutMs: 2_000, answerTimeoutMs: 5_000, silenceTimeoutMs: 5_000 };
