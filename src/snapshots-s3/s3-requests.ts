@@ -38,12 +38,18 @@ export class S3Requests {
   readonly #clock: ClockPort;
   readonly #reads = new Gate(READS_MAX);
   readonly #writes = new Gate(WRITES_MAX);
+  #isClosing = false;
 
   constructor(bucket: string, aws: AwsSettings, clock: ClockPort, meter: RequestMeter) {
     this.#bucket = bucket;
     this.#clock = clock;
     this.#meter = meter;
     this.client = s3Client(aws, READS_MAX + WRITES_MAX);
+  }
+
+  /** From now on nothing is sent a second time, so that what is under way ends soon. */
+  stopRepeating(): void {
+    this.#isClosing = true;
   }
 
   /** Never throws. */
@@ -54,7 +60,7 @@ export class S3Requests {
       const requested = await gate.through(() => this.#once(plan, send));
       if (requested.kind === "answered") return requested;
       const wishMs = waitBeforeNext(requested.failure, plan);
-      if (wishMs === null) return requested;
+      if (wishMs === null || this.#isClosing) return requested;
       // Not all at once after whatever held all of them up.
       const waitMs = Math.max(wishMs, pauseMs * (0.5 + Math.random()));
       if (this.#clock.monotonicMs() + waitMs - beginMs > TRIED_MS_MAX) return requested;

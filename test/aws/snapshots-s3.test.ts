@@ -27,10 +27,22 @@ after(() => fake.close());
 describe("a write to S3", () => {
   test("is one put where the object fits into a part, parts where it does not, and each is counted", async () => {
     const { snapshots, meter } = open();
+    const uploads: S3Request[] = [];
+    const completions: S3Request[] = [];
+    fake.faultOf = (request) => {
+      if (isPut(request)) uploads.push(request);
+      if (isCompletion(request)) completions.push(request);
+      return NONE;
+    };
     assert.deepEqual(await write(snapshots, "small", Buffer.alloc(PART_BYTES, 1)), { kind: "happened" });
     assert.deepEqual(counts(meter), { s3_put: 1 });
     assert.deepEqual(await write(snapshots, "large", LARGE), { kind: "happened" });
     assert.deepEqual(counts(meter), { s3_put: 1 + 5 });
+    assert.deepEqual(
+      uploads.map(({ headers }) => headers["x-amz-content-sha256"]),
+      Array(4).fill("UNSIGNED-PAYLOAD"),
+    );
+    assert.equal(completions[0]?.headers["x-amz-mp-object-size"], String(LARGE.length));
     const read = await snapshots.read("large", PART_BYTES - 5, 10);
     assert.deepEqual(read, { kind: "found", bytes: new Uint8Array(LARGE.subarray(PART_BYTES - 5, PART_BYTES + 5)) });
     await snapshots.delete("large");
@@ -139,6 +151,26 @@ describe("a write to S3", () => {
   });
 });
 
+test("a listing goes through all pages, and knows its own names alone", async () => {
+  const { snapshots } = open("pages/");
+  const { store } = fake;
+  const names = Array.from({ length: 2_500 }, (_, n) => `s/${String(n).padStart(4, "0")}`);
+  for (const name of [...names, "s/=x", "t/1"]) store.put(store.bucket(bucket), `pages/${name}`, Buffer.from(name), {});
+  store.put(store.bucket(bucket), "other/s/1", Buffer.from("x"), {});
+  assert.deepEqual(await snapshots.list("s/"), { kind: "listed", names });
+  await snapshots.close();
+});
+
+test("after close nothing is sent a second time", async () => {
+  const { snapshots, meter } = open();
+  fake.faultOf = () => ({ kind: "fail", status: 503, code: "SlowDown" });
+  const deleting = snapshots.delete("x");
+  const closing = snapshots.close();
+  assert.equal((await deleting).kind, "refused");
+  await closing;
+  assert.deepEqual(counts(meter), { s3_delete: 1 });
+});
+
 describe("a read from S3", () => {
   test("is absent for a missing key alone; a missing bucket, a denial, or another 404 have failed", async () => {
     const { snapshots } = open();
@@ -186,7 +218,7 @@ test("a deletion and a listing whose answers are lost are asked again; what last
 });
 
 /** A store on a clock whose sleeps take no time. */
-function open(): { readonly snapshots: S3Snapshots; readonly meter: CostMeter; readonly clock: ClockPort } {
+function open(prefix = ""): { readonly snapshots: S3Snapshots; readonly meter: CostMeter; readonly clock: ClockPort } {
   const meter = new CostMeter();
   let nowMs = 0;
   const clock: ClockPort = {
@@ -195,7 +227,7 @@ function open(): { readonly snapshots: S3Snapshots; readonly meter: CostMeter; r
     sleep: async (ms) => void (nowMs += ms),
     after: () => assert.fail("no timer is wanted"),
   };
-  return { snapshots: new S3Snapshots({ bucket, prefix: "", aws: awsAt(fake.endpoint), clock, meter }), meter, clock };
+  return { snapshots: new S3Snapshots({ bucket, prefix, aws: awsAt(fake.endpoint), clock, meter }), meter, clock };
 }
 
 function counts(meter: CostMeter): Partial<Record<RequestKind, number>> {

@@ -20,7 +20,10 @@ class Bench {
   #requests = 0;
   #objects = 0;
 
-  constructor(segments: readonly SegmentReference[] = []) {
+  readonly #isDeflated: boolean;
+
+  constructor(segments: readonly SegmentReference[] = [], isDeflated = false) {
+    this.#isDeflated = isDeflated;
     this.store = this.opened(segments);
   }
 
@@ -36,7 +39,7 @@ class Bench {
       ...segmentTools,
       merge: joined,
       cache: this.cache,
-      limits: DEFAULT_STORE_LIMITS,
+      limits: { ...DEFAULT_STORE_LIMITS, isDeflated: this.#isDeflated },
     });
     store.open(this.driver.queue);
     return store;
@@ -167,6 +170,31 @@ test("a partial value is merged with what is below it, in memory, in segments an
   bench.reopen();
   assert.equal(bench.load("a"), "p3+p2+p1+base");
 });
+
+for (const isDeflated of [false, true]) {
+  test(`flushes and compactions write what the setting says: ${isDeflated ? "deflated" : "as it is"}`, () => {
+    const bench = new Bench([], isDeflated);
+    const sizes: number[] = [];
+    const measure = () => {
+      const { object, bytes, tailBytes } = bench.store.segments[0] as SegmentReference;
+      assert.equal(bench.driver.objects.get(object)?.length, bytes);
+      sizes.push(bytes - tailBytes);
+    };
+    for (let flush = 0; flush < 4; flush++) {
+      bench.put(`k${flush}`, "x".repeat(5_000));
+      bench.flush();
+      measure();
+    }
+    assert.equal(bench.store.startCompaction(bench.driver.queue), true);
+    bench.settle();
+    bench.confirm();
+    measure();
+    const expected = sizes.map((_, at) => (at < 4 ? 5_000 : 20_000));
+    for (const [at, size] of sizes.entries()) assert.equal(size < (expected[at] ?? 0) / 10, isDeflated, `${sizes}`);
+    bench.reopen();
+    for (let flush = 0; flush < 4; flush++) assert.equal(bench.load(`k${flush}`), "x".repeat(5_000));
+  });
+}
 
 test("an object that is not there is a problem with its name, never an absent key", () => {
   const bench = new Bench();
