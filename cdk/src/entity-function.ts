@@ -20,6 +20,22 @@ export interface EntityFunctionProps {
    * rolled back; entities of a type that nobody serves any more wait for ever.
    */
   readonly force?: boolean;
+  /** Default: the router's. They hold for all versions of the function, from the deployment on. */
+  readonly limits?: InvocationLimits;
+}
+
+/** How hard the routers drive the function (docs/settings.md). Defaults are the router's. */
+export interface InvocationLimits {
+  /** Invocations at the same time. Default: 32. Keep it below the function's reserved concurrency, else Lambda throttles. */
+  readonly inFlightMax?: number;
+  /** Entities of one invocation. Default: 64. */
+  readonly entitiesMax?: number;
+  /** Commands of one invocation. Default: 256. */
+  readonly commandsMax?: number;
+  /** `latency` sends at once; `cost` waits a little for company, so that invocations are fewer. Default: `latency`. */
+  readonly prefer?: "latency" | "cost";
+  /** How long one invocation may take. Default: 10 seconds. Below the function's own timeout. */
+  readonly timeout?: Duration;
 }
 
 /** CloudFormation gives up so long after the registrar should have answered. */
@@ -60,6 +76,7 @@ export class EntityFunction extends Construct {
         VersionArn: this.version.functionArn,
         VersionsKept: String(versionsKept),
         Force: String(force),
+        Options: JSON.stringify(optionsOf(props.limits ?? {})),
       },
     });
     registration.node.addDependency(cluster, invoke, remove);
@@ -82,4 +99,15 @@ export class EntityFunction extends Construct {
     );
     return policy;
   }
+}
+
+/** As the admin API takes them beside `url`. */
+function optionsOf({ inFlightMax, entitiesMax, commandsMax, prefer, timeout }: InvocationLimits): object {
+  const batch = { ...(entitiesMax !== undefined && { entitiesMax }), ...(commandsMax !== undefined && { commandsMax }) };
+  return {
+    ...(inFlightMax !== undefined && { inFlightMax }),
+    ...(Object.keys(batch).length > 0 && { batch }),
+    ...(prefer !== undefined && { prefer }),
+    ...(timeout !== undefined && { timeout: `${timeout.toMilliseconds()}ms` }),
+  };
 }

@@ -5,7 +5,13 @@ import { Match, Template } from "aws-cdk-lib/assertions";
 import { Certificate } from "aws-cdk-lib/aws-certificatemanager";
 import { ContainerImage } from "aws-cdk-lib/aws-ecs";
 import { Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
-import { EntityFunction, HoldfastCluster, type HoldfastClusterProps, type IHoldfastCluster } from "../src/index.js";
+import {
+  EntityFunction,
+  type EntityFunctionProps,
+  HoldfastCluster,
+  type HoldfastClusterProps,
+  type IHoldfastCluster,
+} from "../src/index.js";
 
 const IMAGE = ContainerImage.fromRegistry("registry.example/holdfast:1");
 
@@ -230,11 +236,16 @@ describe("permissions", () => {
 describe("a function", () => {
   it("is registered by version, after routers and permissions; its versions stay when they are replaced", () => {
     const stack = new Stack(new App(), "Stack");
-    withFunction(stack, new HoldfastCluster(stack, "Holdfast", { clusterName: "shop", image: IMAGE }), { versionsKept: 7 });
+    withFunction(stack, new HoldfastCluster(stack, "Holdfast", { clusterName: "shop", image: IMAGE }), {
+      versionsKept: 7,
+      limits: { inFlightMax: 8, entitiesMax: 16, prefer: "cost", timeout: Duration.seconds(5) },
+    });
     const template = Template.fromStack(stack);
     template.hasResource("AWS::Lambda::Version", { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
     const [registration] = Object.values(template.findResources("Custom::HoldfastFunction"));
-    assert.deepEqual(registration?.["Properties"].VersionsKept, "7");
+    const { VersionsKept, Options } = registration?.["Properties"] ?? {};
+    assert.equal(VersionsKept, "7");
+    assert.deepEqual(JSON.parse(Options), { inFlightMax: 8, batch: { entitiesMax: 16 }, prefer: "cost", timeout: "5000ms" });
     const [service] = Object.keys(template.findResources("AWS::ECS::Service"));
     const policies = Object.keys(template.findResources("AWS::IAM::Policy")).filter((name) => name.startsWith("Entities"));
     for (const before of [service, ...policies]) assert.ok(registration?.["DependsOn"].includes(before), before);
@@ -259,7 +270,7 @@ describe("a function", () => {
   });
 });
 
-function withFunction(stack: Stack, cluster: IHoldfastCluster, props: { readonly versionsKept?: number } = {}): void {
+function withFunction(stack: Stack, cluster: IHoldfastCluster, props: Partial<EntityFunctionProps> = {}): void {
   const code = Code.fromInline("exports.handler = async () => ({})");
   const handler = new LambdaFunction(stack, "Shop", { code, handler: "index.handler", runtime: Runtime.NODEJS_24_X });
   new EntityFunction(stack, "Entities", { cluster, handler, ...props });

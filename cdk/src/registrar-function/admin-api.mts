@@ -34,9 +34,11 @@ export class AdminApi {
     this.#key = key;
   }
 
-  /** The router asks the function what it serves before it answers. Throws `AdminProblem`. */
-  async register(url: string, force: boolean): Promise<Deployment> {
-    const { deployment } = (await this.#ask("POST", "/v1/deployments", { url, force })) as { readonly deployment: Deployment };
+  /** `options` as in the router's setting `functions`. The function is asked what it serves before the answer. Throws `AdminProblem`. */
+  async register(url: string, force: boolean, options: object): Promise<Deployment> {
+    const { deployment } = (await this.#ask("POST", "/v1/deployments", { ...options, url, force })) as {
+      readonly deployment: Deployment;
+    };
     return deployment;
   }
 

@@ -40,14 +40,15 @@ function physicalIdOf(request: CloudFormationRequest): string {
 }
 
 function wantedOf({ ResourceProperties: properties }: CloudFormationRequest): Wanted {
-  const { VersionArn, FunctionArn, VersionsKept, Force } = properties;
+  const { VersionArn, FunctionArn, VersionsKept, Force, Options } = properties;
   if (typeof VersionArn !== "string" || typeof FunctionArn !== "string")
     throw new Error("the properties VersionArn and FunctionArn are expected");
   const versionsKept = Number(VersionsKept);
   if (!Number.isSafeInteger(versionsKept) || versionsKept < 1)
     throw new Error(`VersionsKept: a number from 1 is expected, not ${String(VersionsKept)}`);
   // CloudFormation makes texts of everything.
-  return { versionArn: VersionArn, functionArn: FunctionArn, versionsKept, force: Force === "true" };
+  const options: object = typeof Options === "string" ? JSON.parse(Options) : {};
+  return { versionArn: VersionArn, functionArn: FunctionArn, versionsKept, force: Force === "true", options };
 }
 
 async function surroundings(): Promise<Surroundings> {

@@ -10,6 +10,8 @@ export interface Wanted {
   readonly versionsKept: number;
   /** Registers although what is stored may need something that this version lacks. */
   readonly force: boolean;
+  /** Limits, as the admin API takes them. */
+  readonly options: object;
 }
 
 export interface Surroundings {
@@ -28,7 +30,7 @@ const WAIT_LAST_MS = 15_000;
 export async function registerUntil(wanted: Wanted, deadlineMs: number, around: Surroundings): Promise<Deployment> {
   for (let waitMs = WAIT_FIRST_MS; ; waitMs = Math.min(waitMs * 2, WAIT_LAST_MS)) {
     try {
-      const deployment = await around.admin.register(wanted.versionArn, wanted.force);
+      const deployment = await around.admin.register(wanted.versionArn, wanted.force, wanted.options);
       around.log(`${deployment.id} serves ${deployment.activeTypes.join(", ")}`);
       return deployment;
     } catch (error) {

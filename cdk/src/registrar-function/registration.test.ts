@@ -7,7 +7,7 @@ import { answer } from "./cloudformation.mjs";
 import { registerUntil, removeOldVersions, type Surroundings, type Wanted } from "./registration.mjs";
 
 const FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:shop";
-const WANTED: Wanted = { functionArn: FUNCTION, versionArn: `${FUNCTION}:9`, versionsKept: 2, force: false };
+const WANTED: Wanted = { functionArn: FUNCTION, versionArn: `${FUNCTION}:9`, versionsKept: 2, force: false, options: {} };
 const SERVING: Deployment = { id: "d-9", url: `${FUNCTION}:9`, registeredAtMs: 9, activeTypes: ["shop/cart"] };
 
 /** Routers and Lambda as far as a test needs them; sleeping is what makes time pass. */
@@ -140,12 +140,12 @@ describe("requests", () => {
       [502, { code: "endpoint_unreachable", detail: "the function is pending" }],
       [401, { code: "unauthenticated", detail: "no" }],
     ];
-    assert.equal((await admin.register(SERVING.url, true)).id, "d-9");
+    assert.equal((await admin.register(SERVING.url, true, { inFlightMax: 8 })).id, "d-9");
     assert.deepEqual(seen[0], {
       method: "POST",
       url: "/v1/deployments",
       key: "Bearer the-key",
-      body: JSON.stringify({ url: SERVING.url, force: true }),
+      body: JSON.stringify({ inFlightMax: 8, url: SERVING.url, force: true }),
     });
     const problems = [];
     for (let count = 0; count < 3; count++) problems.push(await admin.list().catch((error: unknown) => error));
