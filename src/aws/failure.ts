@@ -13,8 +13,11 @@ export type AwsFailure =
   | AwsProblem<"missing", `aws_${MissingThing}_missing`, { readonly what: MissingThing }>
   /** Definitely not done: there are no credentials that the service takes. They may come back by themselves. */
   | AwsProblem<"credentials", CredentialsCode>
-  /** Definitely not done, and the same request never will be. */
-  | AwsProblem<"invalid", "aws_request_invalid" | "aws_region_wrong">
+  /**
+   * Definitely not done. `isForGood`: the service has looked at the request and says that it never will be; else somebody on
+   * the way refused it, or it went to the wrong place.
+   */
+  | AwsProblem<"invalid", "aws_request_invalid" | "aws_region_wrong", { readonly isForGood: boolean }>
   /** It may have happened, and may still happen later. */
   | AwsProblem<"ambiguous", "aws_no_answer">
   /** Definitely not done: the request never left this machine. */
@@ -73,6 +76,8 @@ const REFUSED_CREDENTIALS = new Set([
   "InvalidToken",
   "NotSignedUp",
 ]);
+/** Of the request itself, by the service that was asked. */
+const FOR_GOOD = new Set(["ValidationException", "SerializationException", "RequestEntityTooLarge", "EntityTooLarge"]);
 const WRONG_REGION = new Set([
   "PermanentRedirect",
   "TemporaryRedirect",
@@ -145,14 +150,25 @@ function ofService(facts: Facts, request: AwsRequest): AwsFailure | null {
     return { kind: "missing", code: `aws_${what}_missing`, what, message };
   }
   if (WRONG_REGION.has(name) || (status >= 300 && status < 400)) {
-    return { kind: "invalid", code: "aws_region_wrong", message: describe(facts, request, "Set the region that it is in.") };
+    return {
+      kind: "invalid",
+      code: "aws_region_wrong",
+      isForGood: false,
+      message: describe(facts, request, "Set the region that it is in."),
+    };
   }
   if (status === 403) {
     const message = describe(facts, request, `Allow ${request.action} on ${request.resource.name} in the role's policy.`);
     return { kind: "denied", code: "aws_denied", action: request.action, message };
   }
   if (status >= 400 && status < 500 && status !== 408) {
-    return { kind: "invalid", code: "aws_request_invalid", message: describe(facts, request, "This request can never succeed.") };
+    const isForGood = FOR_GOOD.has(name) || status === 413;
+    const message = describe(
+      facts,
+      request,
+      isForGood ? "This request can never succeed." : "See what lies between router and AWS.",
+    );
+    return { kind: "invalid", code: "aws_request_invalid", isForGood, message };
   }
   return null;
 }
@@ -181,7 +197,12 @@ function ofCredentialsAndSettings(facts: Facts, request: AwsRequest): AwsFailure
     return { kind: "credentials", code: "aws_credentials_missing", message };
   }
   if (facts.status === 0 && /^Region is missing/.test(facts.message)) {
-    return { kind: "invalid", code: "aws_region_wrong", message: describe(facts, request, "Set 'region' or AWS_REGION.") };
+    return {
+      kind: "invalid",
+      code: "aws_region_wrong",
+      isForGood: false,
+      message: describe(facts, request, "Set 'region' or AWS_REGION."),
+    };
   }
   return null;
 }

@@ -222,6 +222,8 @@ function outcomeOf(failure: AwsFailure): AppendOutcome {
     case "credentials":
       return refused(OPERATOR_RETRY_MS);
     case "invalid":
+      // Only what DynamoDB has said of the record itself: the core takes it for the fault of the commands in it.
+      if (!failure.isForGood) return refused(OPERATOR_RETRY_MS);
       return { kind: "refused", isPermanent: true, retryAfterMs: null, message, code };
     case "ambiguous":
       return { kind: "unknown", message };

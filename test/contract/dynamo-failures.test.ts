@@ -75,6 +75,25 @@ describe("an append to DynamoDB", () => {
     });
   }
 
+  test("is refused for good where DynamoDB says so of the record itself, and by nobody else's word", async () => {
+    const refusal = (status: number, content: string) => {
+      return answer(() => ({ status, rawHeaders: ["content-length", String(content.length)], body: Buffer.from(content) }));
+    };
+    const cases = [
+      [refusal(400, JSON.stringify({ __type: "com.amazon.coral.validate#ValidationException", message: "too large" })), true],
+      [refusal(413, ""), true],
+      [refusal(404, "<html>no such host</html>"), false],
+      [refusal(400, "{}"), false],
+      [refusal(307, ""), false],
+    ] as const;
+    for (const [treatment, isPermanent] of cases) {
+      once(treatment);
+      const outcome = await append();
+      assert.ok(outcome.kind === "refused" && outcome.isPermanent === isPermanent, JSON.stringify(outcome));
+    }
+    assert.deepEqual(await append(), { kind: "happened" });
+  });
+
   for (const isAfterEffect of [false, true]) {
     test(`that is answered with a failure ${isAfterEffect ? "after" : "before"} it took effect is of unknown outcome`, async () => {
       once(answer(failed, isAfterEffect));
