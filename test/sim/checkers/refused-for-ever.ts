@@ -10,7 +10,7 @@ import type { History } from "../history.js";
 /** One seed of so many has such a journal. */
 const SEEDS_OF = 5;
 /** Of the commands, about one in so many. */
-const COMMANDS_OF = 499;
+const COMMANDS_OF = 299;
 const TIMES_MAX = 10;
 
 export class RefusedForEver {
