@@ -35,6 +35,15 @@ export interface Surroundings {
   stepped(core: RouterCore): void;
 }
 
+/**
+ * `answering`: when it answers with what has no entry of its own. `refusing`: when a result comes in which one command is
+ * refused on what another has just done.
+ */
+export type CrashMoment = "any" | "answering" | "refusing";
+
+/** So many steps without its moment, and it crashes as it is. */
+const CRASH_PATIENCE_STEPS = 400;
+
 export class Incarnation implements Caller {
   readonly name: string;
   readonly core: RouterCore;
@@ -48,6 +57,8 @@ export class Incarnation implements Caller {
   isZombie = false;
   /** Steps until it crashes in the middle of one. */
   crashAfterSteps = Infinity;
+  /** It may go on for a while, to a worse moment than any. */
+  crashMoment: CrashMoment = "any";
 
   constructor(settings: CoreSettings, refusedCommands: RefusedCommands, around: Surroundings) {
     this.name = settings.incarnation;
@@ -86,15 +97,15 @@ export class Incarnation implements Caller {
     const sleepMs = this.#sleepsUntilMs - this.#around.world.nowMs;
     if (sleepMs > 0) return this.#around.world.after(sleepMs, () => this.#turn());
     this.#isTurnDue = false;
-    const { world, random } = this.#around;
+    const { world } = this.#around;
     const inputs = this.#inputs;
     this.#inputs = [];
     const effects: Effect[] = [];
     this.core.step({ wallMs: world.wallMs, monotonicMs: world.nowMs }, inputs, effects);
     world.count("component.steps");
     if (!this.isZombie) this.#around.stepped(this.core);
-    const isCrashing = --this.crashAfterSteps <= 0;
-    const performed = isCrashing && !this.isZombie ? random.below(effects.length + 1) : effects.length;
+    const isCrashing = --this.crashAfterSteps <= 0 && this.#isMomentToCrash(inputs, effects);
+    const performed = isCrashing && !this.isZombie ? this.#performedAtCrash(effects) : effects.length;
     for (let at = 0; at < performed && this.#isAlive; at++) this.#perform(effects[at] as Effect);
     if (!this.#isAlive) return;
     if (isCrashing) {
@@ -109,6 +120,19 @@ export class Incarnation implements Caller {
     const then = this.afterHeartbeat;
     this.afterHeartbeat = null;
     then?.();
+  }
+
+  #isMomentToCrash(inputs: readonly Input[], effects: readonly Effect[]): boolean {
+    if (this.crashMoment === "any" || this.crashAfterSteps <= -CRASH_PATIENCE_STEPS) return true;
+    return this.crashMoment === "answering" ? effects.some(isBorrowed) : inputs.some(isMixed);
+  }
+
+  /** How many effects of its last step still happen. At the worse moments: all answers, and none of the appends behind them. */
+  #performedAtCrash(effects: readonly Effect[]): number {
+    const { world, random } = this.#around;
+    if (this.crashMoment === "any") return random.below(effects.length + 1);
+    world.count(`fault.crash.${this.crashMoment}`);
+    return effects.findLastIndex((effect) => effect.kind === "answer") + 1;
   }
 
   #planWake(): void {
@@ -193,6 +217,18 @@ export class Incarnation implements Caller {
         return this.#around.ended(this, effect.reason);
     }
   }
+}
+
+/** A refusal or a duplicate has no entry of its own: what it saw may be lost, if it left too early. */
+function isBorrowed(effect: Effect): boolean {
+  if (effect.kind !== "answer" || effect.answer.kind !== "outcome") return false;
+  return effect.answer.isDuplicate || effect.answer.outcome.kind === "refused";
+}
+
+function isMixed(input: Input): boolean {
+  if (input.kind !== "entityFinished") return false;
+  const first = input.result.outcomes.findIndex((outcome) => outcome.kind === "done");
+  return first >= 0 && input.result.outcomes.slice(first).some((outcome) => outcome.kind === "refused");
 }
 
 function traceOfInput(input: Input): string {

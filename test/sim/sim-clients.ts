@@ -4,9 +4,10 @@
  */
 import type { Answer, Effect } from "../../src/core/effect.js";
 import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
+import type { Outcome } from "../../src/core/entity/command.js";
 import type { AdminAsked, Input, ReadAsked } from "../../src/core/input.js";
 import type { Ask } from "./business/behaviour.js";
-import { bytesOf, type Line, parsed, type Sight } from "./business/book.js";
+import { bytesOf, decoder, type Line, parsed, type Sight } from "./business/book.js";
 import { DECLARED, ENTITIES, ENTITIES_BY_TYPE } from "./business/catalog.js";
 import { hasBook } from "./checkers/final-books.js";
 import type { FaultMix } from "./faults.js";
@@ -318,7 +319,7 @@ export class SimClients {
     if (answer.isDuplicate) this.#world.count("answer.duplicate");
     if (answer.commandId !== record.id)
       this.#history.violate(`${record.id} was answered with the outcome of ${answer.commandId}`);
-    const replyText = outcome.kind === "replied" ? new TextDecoder().decode(outcome.reply) : outcome.code;
+    const replyText = textOf(outcome);
     const isFinal = outcome.kind !== "failed";
     const isForgetful = record.entity.type === "sim/scratch";
     if (!isForgetful && (record.status === "replied" || record.status === "refused")) {
@@ -335,6 +336,21 @@ export class SimClients {
     if (!isFinal) return;
     record.answeredAtMs = this.#world.nowMs;
     if (outcome.kind === "replied") record.sight = parsed<Sight>(outcome.reply);
+    else if (hasBook(record.entity.type)) this.#sawRefusal(record, parsed<Sight>(outcome.details));
+  }
+
+  /** A refusal shows the book that it was decided on: as binding as a read. */
+  #sawRefusal({ entity, id, invokedAtMs, answeredAtMs }: CommandRecord, sight: Sight): void {
+    this.#world.count("client.refusalSeen");
+    this.#history.sights.push({
+      entity,
+      what: `refusal of ${id}`,
+      sight,
+      invokedAtMs,
+      answeredAtMs,
+      value: null,
+      tokens: null,
+    });
   }
 
   #askOutcome(record: CommandRecord): void {
@@ -522,5 +538,17 @@ export class SimClients {
 
   #sawEvent(entity: EntityAddress, version: number, line: Line): void {
     if (entity.type !== "sim/scratch") this.#history.fed.push({ entity, version, line });
+  }
+}
+
+/** All that it says: a duplicate must be answered with the same. */
+function textOf(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case "replied":
+      return decoder.decode(outcome.reply);
+    case "refused":
+      return `${outcome.code} ${decoder.decode(outcome.details)}`;
+    case "failed":
+      return outcome.code;
   }
 }

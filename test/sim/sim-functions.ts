@@ -4,7 +4,6 @@
  */
 import type { Effect } from "../../src/core/effect.js";
 import { addressText, parseAddress } from "../../src/core/entity/address.js";
-import { NO_PAYLOAD } from "../../src/core/entity/command.js";
 import type {
   CommandResult,
   EntityResult,
@@ -16,7 +15,7 @@ import type {
 } from "../../src/core/entity/invocation.js";
 import type { Input } from "../../src/core/input.js";
 import { type Ask, behave, fold, type Send } from "./business/behaviour.js";
-import { type Book, bytesOf, emptyBook, type Line, parsed } from "./business/book.js";
+import { type Book, bytesOf, emptyBook, type Line, parsed, type Sight } from "./business/book.js";
 import { BookShelf } from "./business/book-shelf.js";
 import { DECLARED, STATE_BYTES_MAX } from "./business/catalog.js";
 import type { Caller, Disk } from "./disk.js";
@@ -141,7 +140,10 @@ export class SimFunctions {
       this.#violate(`${ask.t} ran before its time: ${command.nowMs}, it is ${world.wallMaxMs}`);
     const outcome = command.answer === null ? null : command.answer.kind;
     const did = behave(self, book, { name: command.name, ask, nowMs: command.nowMs, outcome });
-    if (did.kind === "refused") return { n, kind: "refused", code: did.code, message: "no", details: NO_PAYLOAD };
+    if (did.kind === "refused") {
+      const sight: Sight = { n: book.n, chain: book.chain };
+      return { n, kind: "refused", code: did.code, message: "no", details: bytesOf(sight) };
+    }
     for (const line of did.lines) fold(self.type, book, line);
     const events: NewEvent[] =
       DECLARED[self.type]?.kind === "event-sourced"

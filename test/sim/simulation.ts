@@ -8,7 +8,7 @@ import type { Input } from "../../src/core/input.js";
 import { RefusedCommands } from "../../src/core/log/refused-commands.js";
 import type { RouterCore } from "../../src/core/router-core.js";
 import { bookOf, type Line, parsed } from "./business/book.js";
-import { DECLARED, drawTypes, ENTITIES, PLACEMENTS } from "./business/catalog.js";
+import { DECLARED, drawTypes, ENTITIES, PLACEMENTS, shardOf } from "./business/catalog.js";
 import { check } from "./checkers/check.js";
 import type { Books, FinalBook } from "./checkers/final-books.js";
 import { ManifestWatch } from "./checkers/manifests-name-what-exists.js";
@@ -18,16 +18,17 @@ import { RefusedForEver } from "./checkers/refused-for-ever.js";
 import { Disk } from "./disk.js";
 import { drawFaults, type FaultMix } from "./faults.js";
 import { History } from "./history.js";
-import { Incarnation, type Surroundings } from "./incarnation.js";
+import { type CrashMoment, Incarnation, type Surroundings } from "./incarnation.js";
 import type { Random } from "./random.js";
 import { SimClients } from "./sim-clients.js";
 import { SimDirectory } from "./sim-directory.js";
 import { SimFunctions } from "./sim-functions.js";
 import { SimJournal } from "./sim-journal.js";
-import { deploymentsOf, drawSettings, type SharedSettings } from "./sim-settings.js";
+import { deploymentsOf, drawSettings, SHARDS, type SharedSettings } from "./sim-settings.js";
 import { SimSnapshots } from "./sim-snapshots.js";
 import { World } from "./world.js";
 
+const CRASH_MOMENTS: readonly CrashMoment[] = ["any", "any", "answering", "refusing"];
 const COMMANDS_MIN = 2_000;
 const QUIET_WITHIN_MS = 60_000;
 
@@ -261,6 +262,7 @@ class Simulation implements Surroundings {
     if (this.#crashesLeft > 0) {
       this.#crashesLeft--;
       incarnation.crashAfterSteps = this.random.chance(0.25) ? 1 + this.random.below(60) : 1 + this.random.below(800);
+      incarnation.crashMoment = this.random.pick(CRASH_MOMENTS);
     }
     this.world.trace(`${incarnation.name} starts`);
     incarnation.deliver(this.#disk.isHealed || this.random.chance(0.7) ? this.#deployments() : { kind: "woken" });
@@ -301,6 +303,7 @@ class Simulation implements Surroundings {
     if (incarnation !== null) {
       this.#crashesLeft--;
       incarnation.crashAfterSteps = 1 + random.below(700);
+      incarnation.crashMoment = random.pick(CRASH_MOMENTS);
     }
     const beganAtMs = world.nowMs;
     const paceMs = random.pick([4, 10, 20]);
@@ -497,6 +500,9 @@ class Simulation implements Surroundings {
         if (k === "transferred" || k === "reserved") history.outcomeByAnswer.set(`${entity} ${t}`, a ?? "");
       }
     }
+    const kept = ENTITIES.filter((entity) => (books.get(addressText(entity))?.version ?? 0) > 0);
+    this.world.count("end.entities", kept.length);
+    this.world.count("end.shards", new Set(kept.map((entity) => shardOf(entity, SHARDS))).size);
     check(books, again, history);
     this.world.count("checker.tooConcurrent", history.tooConcurrent);
   }

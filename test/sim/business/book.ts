@@ -37,7 +37,7 @@ export function nextChain(chain: number, line: Line): number {
 }
 
 export const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+export const decoder = new TextDecoder();
 
 export function bytesOf(value: unknown): Uint8Array {
   return encoder.encode(JSON.stringify(value));
