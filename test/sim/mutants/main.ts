@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { MUTANTS, type Mutant, POWER_CUT_MUTANTS } from "./mutants.js";
 import { Copy, type Verdict } from "./trial.js";
 
+/** Of processor time. */
 const LIMIT_MS = 60_000;
 const LANES = 2;
 /** For all killing seeds together. */
@@ -62,7 +63,7 @@ function textOf(verdict: Verdict): string {
   switch (verdict.kind) {
     case "killed": {
       const first = (verdict.message.split("\n")[0] as string).slice(0, MESSAGE_SHOWN);
-      return `killed by seed ${verdict.seed} in ${(verdict.tookMs / 1_000).toFixed(1)} s: ${first}`;
+      return `killed by seed ${verdict.seed} in ${(verdict.cpuMs / 1_000).toFixed(1)} s: ${first}`;
     }
     case "survived":
       return verdict.isHung ? `HUNG in its seed number ${verdict.seeds}` : `SURVIVED ${verdict.seeds} seeds`;

@@ -219,6 +219,45 @@ export const MUTANTS: readonly Mutant[] = [
     to: "true",
     why: "The former owner is marked dead at the first look, while its lease still lets it answer reads.",
   },
+  {
+    name: "history-not-kept-unless-it-is-shown",
+    file: "shard/apply-entry.js",
+    from: 'if (isFolded && history.kind === "none")',
+    to: 'if (isFolded && (history.kind === "none" || state.typeOf(body.entity.type)?.policy.exposeEvents !== true))',
+    why: "Events that nobody may read are not kept: the state is no longer the fold of its history.",
+  },
+  {
+    name: "inputs-of-a-merge-deleted-before-its-manifest",
+    file: "store/shard-store.js",
+    from: "next = replaceRun(next, compacted);",
+    to: "for (const input of (next = replaceRun(next, compacted), compacted.inputs)) this.#deletions.add(input.object);",
+    why: "What a merge has read is deleted while the manifest names it still (RULES.md 11).",
+  },
+  {
+    name: "mailbox-without-limit",
+    file: "shard/slot.js",
+    from: "this.mailbox.length >= this.spec.policy.mailboxMax;",
+    to: "this.mailbox.length < 0;",
+    why: "A mailbox takes whatever comes.",
+  },
+  {
+    name: "late-command-refused-and-kept",
+    file: "shard/invocations.js",
+    from: "slot.mailbox.splice(slot.mailbox.indexOf(item), 1);\n        this.#context.releaseItem(item);\n        const outage",
+    to: "const outage",
+    why: "A command whose deadline is over is refused, and stays in the mailbox: it runs all the same.",
+  },
+  {
+    name: "state-shown-from-before",
+    file: "shard/shard-context.js",
+    from: "answerState(slot, request) {",
+    to: `answerState(slot, request) {
+        this.shown ??= new Map();
+        const before = this.shown.get(slot.key);
+        this.shown.set(slot.key, { ...slot, position: slot.position, version: slot.version, state: slot.state });
+        slot = before ?? slot;`,
+    why: "A read of the state shows what the one before it was shown: a state that was, and is no more.",
+  },
 ];
 
 /** Broken disks, for the power cuts: the mutants of test/power-cut/mutants.ts. */
