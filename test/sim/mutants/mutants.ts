@@ -241,22 +241,24 @@ export const MUTANTS: readonly Mutant[] = [
     why: "A mailbox takes whatever comes.",
   },
   {
-    name: "late-command-refused-and-kept",
-    file: "shard/invocations.js",
-    from: "slot.mailbox.splice(slot.mailbox.indexOf(item), 1);\n        this.#context.releaseItem(item);\n        const outage",
-    to: "const outage",
-    why: "A command whose deadline is over is refused, and stays in the mailbox: it runs all the same.",
+    name: "done-and-told-as-refused",
+    file: "shard/proposal.js",
+    from: 'return this.#end(item, { kind: "replied", reply: result.reply });',
+    to: `return this.#end(item, result.effects.length > 0 && item.command.caller === null
+                    ? { kind: "refused", code: "unsent", message: "", details: result.reply }
+                    : { kind: "replied", reply: result.reply });`,
+    why: "A client's command that sends is told as refused, with all its effects committed.",
   },
   {
-    name: "state-shown-from-before",
-    file: "shard/shard-context.js",
-    from: "answerState(slot, request) {",
-    to: `answerState(slot, request) {
-        this.shown ??= new Map();
-        const before = this.shown.get(slot.key);
-        this.shown.set(slot.key, { ...slot, position: slot.position, version: slot.version, state: slot.state });
-        slot = before ?? slot;`,
-    why: "A read of the state shows what the one before it was shown: a state that was, and is no more.",
+    name: "query-on-the-state-before",
+    file: "shard/invocations.js",
+    from: "const state = isExpired ? null : slot.state;",
+    to: `const shown = isExpired ? null : slot.state;
+        this.shownByKey ??= new Map();
+        const isRead = slot.spec.kind === "value" && slot.running.every((item) => item.command.isQuery);
+        const state = isRead ? (this.shownByKey.get(slot.key) ?? shown) : shown;
+        if (isRead) this.shownByKey.set(slot.key, shown);`,
+    why: "A query runs on the state that the one before it saw: a state that was, and is no more.",
   },
 ];
 
