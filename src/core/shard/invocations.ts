@@ -6,9 +6,9 @@ import type { Verdict } from "../dispatch/dispatch.js";
 import type { Outcome } from "../entity/command.js";
 import type { EntityResult, InvocationCommand, InvocationEntity } from "../entity/invocation.js";
 import type { EffectsBody } from "../log/entry.js";
-import { cellKey, encodeCell } from "../store/key-spaces/cell.js";
 import { MomentHeap } from "../time/moment-heap.js";
 import type { Feeds } from "./feeds.js";
+import { Folding } from "./folding.js";
 import type { Messages } from "./messages.js";
 import type { OutcomeWaiters } from "./outcome-waiters.js";
 import { consumedBy, type Proposal, propose } from "./proposal.js";
@@ -20,6 +20,7 @@ export class Invocations {
   readonly #messages: Messages;
   readonly #feeds: Feeds;
   readonly #waiters: OutcomeWaiters;
+  readonly #folding: Folding;
   /** Entities that wait after a fault. */
   readonly #backingOff = new MomentHeap<EntitySlot>();
   #deadLettersMade = 0;
@@ -30,6 +31,7 @@ export class Invocations {
     this.#messages = messages;
     this.#feeds = feeds;
     this.#waiters = waiters;
+    this.#folding = new Folding(context, this.#backingOff);
   }
 
   /** Offers the entity to the dispatcher if it has something to run and may run now. */
@@ -62,7 +64,7 @@ export class Invocations {
   take(slot: EntitySlot, commandsMax: number, n: number, attempt: number): InvocationEntity | null {
     if (this.#isOver || slot.status !== "offered") return null;
     this.#dropOverdue(slot);
-    const count = this.#isFoldingOnly(slot) ? 0 : this.#upToSuspect(slot, Math.min(commandsMax, slot.commandCount));
+    const count = this.#folding.isFirst(slot) ? 0 : this.#upToSuspect(slot, Math.min(commandsMax, slot.commandCount));
     if (count === 0 && slot.isFolded) {
       slot.status = "idle";
       this.#context.retire(slot);
@@ -99,7 +101,10 @@ export class Invocations {
     const items = slot.running;
     slot.running = [];
     slot.status = "idle";
-    if (items.length === 0) return this.#folded(slot, result);
+    if (items.length === 0) {
+      this.#folding.ended(slot, result);
+      return this.goOn(slot);
+    }
     const proposal = propose(this.#context, slot, deployment, items, result);
     const position = proposal.kind === "proposed" ? this.#commit(slot, proposal) : null;
     if (proposal.kind === "rejected" || position === null) {
@@ -122,7 +127,7 @@ export class Invocations {
     else for (const item of items) item.attempts--;
     const first = items[0];
     if (verdict.kind === "faulted") {
-      if (first === undefined) this.#notFolded(slot, verdict.message);
+      if (first === undefined) this.#folding.failed(slot, verdict.message);
       else this.#fault(slot, first, verdict.code, verdict.message);
     }
     this.goOn(slot);
@@ -132,7 +137,7 @@ export class Invocations {
   #commit(slot: EntitySlot, proposal: Proposal & { readonly kind: "proposed" }): number | null {
     const { body, fold } = proposal;
     if (body === null) {
-      if (fold !== null) this.#cacheFold(slot, fold.state);
+      if (fold !== null) this.#folding.cache(slot, fold.state);
       return slot.position;
     }
     this.#context.state.rememberPrefix(slot.address, slot.prefix);
@@ -273,49 +278,10 @@ export class Invocations {
     this.#context.retire(slot);
   }
 
-  /** An invocation that only folded events behind the state. */
-  #folded(slot: EntitySlot, result: EntityResult): void {
-    const { foldEventsMax } = this.#context.host.limits;
-    const last = slot.unfolded[Math.min(foldEventsMax, slot.unfolded.length) - 1];
-    if (result.state === undefined || last === undefined) {
-      this.#notFolded(slot, "it answered without a state");
-    } else {
-      slot.foldFault = null;
-      slot.unfolded = slot.unfolded.slice(foldEventsMax);
-      slot.state = result.state === null ? null : result.state.slice();
-      slot.stateVersion = slot.spec.stateVersion;
-      slot.foldedVersion = last.version;
-      if (slot.isFolded) this.#cacheFold(slot, slot.state);
-    }
-    this.goOn(slot);
-  }
-
-  /** The function could not fold the events behind the state. Nobody's command is at fault: whoever reads waits, till its deadline. */
-  #notFolded(slot: EntitySlot, message: string): void {
-    const { tickMs, limits } = this.#context.host;
-    slot.foldFault = message;
-    slot.retryAtMs = tickMs + limits.retryMaxMs;
-    this.#backingOff.push(slot.retryAtMs, slot);
-  }
-
-  /** Keeps a folded state in the store: no entry, since it says nothing that the events do not say. */
-  #cacheFold(slot: EntitySlot, state: Uint8Array | null): void {
-    slot.state = state === null ? null : state.slice();
-    slot.foldedVersion = slot.version;
-    slot.stateVersion = slot.spec.stateVersion;
-    slot.unfolded = [];
-    const { version, stateVersion, expiresAtMs, foldedVersion } = slot;
-    this.#context.state.store.put(
-      cellKey(slot.prefix),
-      encodeCell({ version, stateVersion, expiresAtMs, foldedVersion, state, isPartial: false }),
-      0,
-    );
-  }
-
   /** Whatever the entity can go on with now that it stands between two invocations. */
   goOn(slot: EntitySlot): void {
     if (slot.openers.length > 0) runAll(slot.takeOpeners());
-    if (slot.isFolded) for (const { request } of slot.takeReaders()) this.#context.answerState(slot, request);
+    this.#folding.answerReaders(slot);
     this.#messages.refill(slot);
     this.offer(slot);
     this.#context.retire(slot);
@@ -354,21 +320,8 @@ export class Invocations {
     }
   }
 
-  /** Ends reads of the state whose deadline is over, saying what kept the function from folding it. */
   expireReaders(slot: EntitySlot): void {
-    const { nowMs, dispatcher } = this.#context.host;
-    const late = slot.readers.filter(({ deadlineMs }) => deadlineMs <= nowMs);
-    if (late.length === 0) return;
-    slot.readers = slot.readers.filter(({ deadlineMs }) => deadlineMs > nowMs);
-    const outage = dispatcher.outageOf(slot.type);
-    for (const { request } of late) {
-      if (slot.status === "loading") this.#context.refuse(request, slot.position, "storage_slow", NOT_READ);
-      else if (outage !== null)
-        this.#context.refuse(request, slot.position, "function_unavailable", `${NOT_FOLDED}; what came back last: ${outage}`);
-      else if (slot.foldFault !== null)
-        this.#context.refuse(request, slot.position, "function_faulted", `${NOT_FOLDED}; what came back last: ${slot.foldFault}`);
-      else this.#context.refuse(request, slot.position, "deadline_exceeded", NOT_FOLDED);
-    }
+    this.#folding.expireReaders(slot);
   }
 
   /** The shard serves nobody any more: everybody who waits is told, and what still comes from functions is dropped. */
@@ -391,16 +344,9 @@ export class Invocations {
     this.#context.host.dispatcher.withdraw(slot);
     slot.status = "idle";
   }
-
-  /** More events to fold than one invocation takes: pages of them run first, without commands. */
-  #isFoldingOnly(slot: EntitySlot): boolean {
-    return slot.unfolded.length > this.#context.host.limits.foldEventsMax;
-  }
 }
 
 const LATE = "the deadline passed before the command was done; nothing of it took effect, and it will not run any more";
-const NOT_FOLDED = "the function has not folded the events behind the entity's state until the deadline";
-const NOT_READ = "the storage has not given the entity's state until the deadline";
 const OUTAGE = "until the deadline the function could not be used; nothing of the command took effect. What came back last";
 
 function invocationCommand(item: Item, n: number): InvocationCommand {

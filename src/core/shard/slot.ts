@@ -90,6 +90,8 @@ export class EntitySlot implements Runnable {
   readers: readonly StateReader[] = NONE;
   /** Why the function has given no folded state the last time; null: it was not asked, or has given one. */
   foldFault: string | null = null;
+  /** How often in a row. */
+  foldFaults = 0;
   /** What waits for the entity to be loaded, or to stand between two invocations. */
   openers: readonly (() => void)[] = NONE;
   /** While an entity is purged none of its commands run. */
