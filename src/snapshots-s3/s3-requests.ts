@@ -24,7 +24,7 @@ export interface RequestPlan {
 
 /** Reads that are under way at once; with a socket for each, none waits for one unseen. */
 const READS_MAX = 48;
-/** Uploads and all else under way at once. Bounds what is in memory for parts of large objects: 8 of 8 MB. */
+/** Uploads and all else under way at once: a flush's and a merge's parts, and room for small objects beside them. */
 const WRITES_MAX = 8;
 /** Behind this a request that failed is not sent again here. */
 const TRIED_MS_MAX = 5000;
