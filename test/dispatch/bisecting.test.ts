@@ -140,3 +140,27 @@ test("a crash that takes other invocations of its process along never counts aga
   assert.deepEqual([...faults], [["guilty", 3]]);
   assert.ok(finished > 100_000, `${finished}`);
 });
+
+test("requests that cannot be sent say nothing of the endpoint: each is found at fault, and the others go on at once", () => {
+  const end: InvocationEnd = { kind: "malformed", code: "request_too_large", message: "7 MB" };
+  const poison = new Set([3, 11, 19, 27, 35, 43, 51, 59]);
+  const { faultedKeys, finishedKeys } = bisect(64, poison, end, null);
+  assert.deepEqual(new Set(faultedKeys), new Set([...poison].map((n) => `e${n}`)));
+  assert.equal(finishedKeys.size, 56);
+  const outages: (string | null)[] = [];
+  const simulation: DispatchSimulation = new DispatchSimulation(
+    {
+      invoke: () => {
+        outages.push(simulation.dispatcher.outageOf("t/a"));
+        return { results: [], end, endAfterMs: 1 };
+      },
+      finished: () => assert.fail("nothing fits"),
+      judged: (each, verdict) => (verdict.kind === "suspected" ? simulation.offer(each) : assert.equal(verdict.kind, "faulted")),
+    },
+    [deployment("d1", ["t/a"])],
+  );
+  for (let n = 0; n < 20; n++) simulation.offer(runnable(`e${n}`));
+  simulation.runUntil(10_000);
+  assert.deepEqual([simulation.waitingCount, simulation.runningKeys.length], [0, 0]);
+  assert.deepEqual(new Set(outages), new Set([null]));
+});

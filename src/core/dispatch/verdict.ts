@@ -23,7 +23,9 @@ export function verdictOf(attempt: Attempt, end: InvocationEnd, nowMs: number): 
   }
   const fault = faultOf(end);
   let isSick = false;
-  if (!attempt.hasOutcome) {
+  if (isOfRequest(end)) {
+    if (attempt.isProbe) health.probeNotSent(nowMs);
+  } else if (!attempt.hasOutcome) {
     const firstKey = (attempt.members[0] as Offer).runnable.key;
     isSick = health.failed(nowMs, attempt.generation, attempt.isProbe, firstKey, fault.message);
   }
@@ -33,6 +35,11 @@ export function verdictOf(attempt: Attempt, end: InvocationEnd, nowMs: number): 
   // A crash may have come from another invocation of the same process; what ran as a suspect ran without other suspects.
   const isCertain = attempt.isSingle && (end.kind !== "cut" || attempt.lane.kind === "suspect" || !attempt.wasAccompanied);
   return isCertain ? fault : SUSPECTED;
+}
+
+/** The request itself could not be sent: a matter of its commands, from which nothing follows for the endpoint. */
+function isOfRequest(end: InvocationEnd): boolean {
+  return end.kind === "malformed" && (end.code === "request_too_large" || end.code === "request_rejected");
 }
 
 /** The fault of a command that was alone in an invocation. Its caller gets one code, and what came back in the message. */
