@@ -1,12 +1,13 @@
 /**
- * Clients count and pass counts on, each command with a key that is repeated until it is answered, while requests to DynamoDB
- * and S3 are delayed, dropped, doubled, refused and answered into the void, and the router is killed, stopped and started
+ * Clients count and pass counts on, each command with a key that is repeated until it is answered, while requests to DynamoDB,
+ * S3 and Lambda are delayed, dropped, doubled, refused and answered into the void, and the router is killed, stopped and started
  * again. In the end every count is exactly what was asked for: nothing lost, nothing twice.
  *
- * CHAOS_SEED and CHAOS_RATE (of DynamoDB's requests that something happens to, default 0.1) run it differently.
+ * CHAOS_SEED and CHAOS_RATE (of DynamoDB's and Lambda's requests that something happens to, default 0.1) run it differently.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { LambdaFunctions } from "../e2e/lambda-functions.js";
 import { awsPlace } from "../e2e/place.js";
 import { until, World } from "../e2e/world.js";
 import { AwsProxy } from "./fault-proxy/aws-proxy.js";
@@ -91,12 +92,13 @@ describe(`a router whose AWS has bad days (seed ${SEED}, rate ${RATE})`, () => {
     const faults = new Faults(SEED, {
       dynamodb: { rate: RATE, delayMsMax: 4_000 },
       s3: { rate: 2 * RATE, delayMsMax: 4_000 },
-      lambda: { rate: 0, delayMsMax: 0 },
+      lambda: { rate: RATE, delayMsMax: 1_000 },
     });
     faults.isOn = false;
-    const upstream = { dynamodb: endpointOf("dynamodb"), s3: endpointOf("s3"), lambda: "http://127.0.0.1:1" };
+    const lambda = await LambdaFunctions.start();
+    const upstream = { dynamodb: endpointOf("dynamodb"), s3: endpointOf("s3"), lambda: lambda.url };
     const proxy = await AwsProxy.open({ upstream, plan: faults.plan });
-    const world = await World.started({ place: awsPlace(proxy.url) });
+    const world = await World.started({ place: awsPlace(proxy.url), lambda });
     try {
       faults.isOn = true;
       const ledger = new Ledger();

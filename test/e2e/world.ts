@@ -25,6 +25,8 @@ export interface WorldOptions {
   readonly dataPath?: string;
   /** Where the data lies, if not where the environment says. It is prepared here. */
   readonly place?: Place;
+  /** The function that counts, where it is to be on Lambda at an address that the place names. It ends with the world. */
+  readonly lambda?: LambdaFunctions;
 }
 
 /** The connection broke behind the reply's first bytes. */
@@ -66,7 +68,8 @@ export class World {
     const folder = await mkdtemp(join(tmpdir(), "holdfast-e2e-"));
     const functions = startEntry("function-entry");
     const url = (await functions.said(/functions on (\S+)/))[1] ?? "";
-    const lambda = isOnAws && options.place === undefined ? await LambdaFunctions.start() : null;
+    const isOnLambda = isOnAws && options.place === undefined;
+    const lambda = options.lambda ?? (isOnLambda ? await LambdaFunctions.start() : null);
     const world = new World(folder, functions, url, lambda, options);
     if (options.place !== undefined || isOnAws) await prepare(world.#place, folder);
     return world;
