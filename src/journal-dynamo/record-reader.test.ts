@@ -123,6 +123,23 @@ describe("reading a log", () => {
     assert.equal(dynamo.units, 1_024);
   });
 
+  test("goes on at the pace that the read before had reached, and slowly anywhere else", async () => {
+    const dynamo = new FakeDynamo();
+    for (let position = 1; position <= 1_024; position++) await dynamo.add(position, body(position, 300));
+    const reader = dynamo.reader();
+    const atOnce = async (position: number) => {
+      dynamo.inFlightMax = 0;
+      const outcome = await reader.read(LOG, position, 256, 8 << 20);
+      assert.equal(outcome.kind === "records" && outcome.bodies.length, 256);
+      return dynamo.inFlightMax;
+    };
+    await atOnce(1);
+    await atOnce(257);
+    assert.equal(await atOnce(513), 3, "all of it at once");
+    assert.ok((await atOnce(1)) < 3, "the read before ended elsewhere");
+    assert.equal(dynamo.requests.flat().length, 4 * 256);
+  });
+
   test("finds the end of a short log with one request", async () => {
     const dynamo = new FakeDynamo();
     for (let position = 1; position <= 5; position++) await dynamo.add(position, body(position, 300));
@@ -154,6 +171,14 @@ describe("reading a log", () => {
     const outcome = await reader.read(LOG, 31, 170, 200_000);
     assert.equal(outcome.kind === "records" && outcome.bodies.length, 20);
     assert.ok(dynamo.requests.flat().length <= 25, `${dynamo.requests.flat().length} keys`);
+
+    const deflating = new FakeDynamo();
+    for (let position = 1; position <= 200; position++) await deflating.add(position, body(position, 20_000));
+    const other = deflating.reader();
+    await other.read(LOG, 1, 60, 1 << 30);
+    deflating.requests.length = 0;
+    assert.equal((await other.read(LOG, 61, 140, 400_000)).kind, "records");
+    assert.ok(deflating.requests.flat().length <= 25, `${deflating.requests.flat().length} keys that deflate well`);
   });
 
   test("waits longer each time nothing is processed, and then says that the table is slow", async () => {

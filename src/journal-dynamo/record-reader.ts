@@ -1,6 +1,6 @@
 /**
- * Reads a log forward: several requests under way at once, more the longer it goes on, none beyond the end of what was
- * asked. How many records go into a request follows from how large the last ones were.
+ * Reads a log forward: several requests under way at once, more the longer it goes on (from one read to the next as well),
+ * none beyond the end of what was asked. How many records go into a request follows from how large the last ones were.
  */
 
 import { BATCH_KEYS_MAX } from "../aws/item-size.js";
@@ -15,17 +15,27 @@ const REQUEST_BYTES_TARGET = 1 << 20;
 const REQUESTS_MAX = 16;
 /** Until records have been seen: a small batch. */
 const FIRST_GUESS_BYTES = 32 << 10;
+/** Logs that are being read: a claim reads those of some dead incarnations. Of more, the first start slowly again. */
+const PACES_MAX = 64;
 
 interface Chunk {
   readonly position: number;
   readonly fetched: Promise<Fetched>;
 }
 
+/** A log was read up to `next`, with so many requests at once. */
+interface Pace {
+  readonly next: number;
+  readonly requestsMax: number;
+}
+
 export class RecordReader {
   readonly #fetch: RecordFetch;
   readonly #packer: BytePacker;
-  /** The mean size of packed records lately. */
-  #guessBytes = FIRST_GUESS_BYTES;
+  /** The mean size of records lately, as they are sent and as they are read. */
+  #packedBytes = FIRST_GUESS_BYTES;
+  #bodyBytes = FIRST_GUESS_BYTES;
+  readonly #paceByLog = new Map<LogId, Pace>();
 
   constructor(fetch: RecordFetch, packer: BytePacker) {
     this.#fetch = fetch;
@@ -38,16 +48,16 @@ export class RecordReader {
     const chunks: Chunk[] = [];
     let bytes = 0;
     let next = position;
-    let requestsMax = 1;
+    const pace = this.#paceByLog.get(log);
+    let requestsMax = pace?.next === position ? pace.requestsMax : 1;
+    this.#paceByLog.delete(log);
     // At least one record is wanted, whatever the limits.
     const end = position + Math.max(1, Math.min(countMax, Number.MAX_SAFE_INTEGER - position));
     const issue = (): void => {
-      while (
-        chunks.length < requestsMax &&
-        next < end &&
-        (chunks.length === 0 || this.#expected(chunks, next) < bytesMax - bytes)
-      ) {
-        const count = Math.min(this.#perRequest(bytesMax - bytes), end - next);
+      while (chunks.length < requestsMax && next < end) {
+        const underWay = (next - (chunks[0]?.position ?? next)) * this.#bodyBytes;
+        if (chunks.length > 0 && underWay >= bytesMax - bytes) return;
+        const count = Math.min(this.#perRequest(bytesMax - bytes - underWay), end - next);
         chunks.push({ position: next, fetched: this.#fetch.fetch(log, next, count) });
         next += count;
       }
@@ -56,7 +66,6 @@ export class RecordReader {
       const fetched = await chunks.shift()?.fetched;
       if (fetched === undefined) return { kind: "records", bodies };
       if (fetched.kind === "failed") return failed(fetched.failure.code, fetched.failure.message);
-      this.#learn(fetched.packed);
       for (const packed of fetched.packed) {
         if (packed === null) return { kind: "records", bodies };
         const unpacked = await this.#packer.unpack(packed, RECORD_BYTES_MAX);
@@ -64,26 +73,29 @@ export class RecordReader {
           const where = `position ${position + bodies.length} of log ${log}`;
           return failed(unpacked.kind === "damaged" ? "journal_damaged" : unpacked.kind, `${where}: ${unpacked.message}`);
         }
+        this.#packedBytes += (packed.length - this.#packedBytes) / 8;
+        this.#bodyBytes += (unpacked.bytes.length - this.#bodyBytes) / 8;
         bodies.push(unpacked.bytes);
         bytes += unpacked.bytes.length;
-        if (bodies.length >= countMax || bytes >= bytesMax) return { kind: "records", bodies };
+        if (bodies.length < countMax && bytes < bytesMax) continue;
+        this.#remember(log, { next: position + bodies.length, requestsMax: Math.min(REQUESTS_MAX, requestsMax * 2) });
+        return { kind: "records", bodies };
       }
       requestsMax = Math.min(REQUESTS_MAX, requestsMax * 2);
     }
   }
 
+  #remember(log: LogId, pace: Pace): void {
+    this.#paceByLog.set(log, pace);
+    for (const oldest of this.#paceByLog.keys()) {
+      if (this.#paceByLog.size <= PACES_MAX) return;
+      this.#paceByLog.delete(oldest);
+    }
+  }
+
   #perRequest(bytesLeft: number): number {
-    const wanted = Math.floor(Math.min(REQUEST_BYTES_TARGET, bytesLeft) / this.#guessBytes);
-    return Math.max(1, Math.min(BATCH_KEYS_MAX, wanted));
-  }
-
-  /** Bytes that the requests under way will bring. */
-  #expected(chunks: readonly Chunk[], next: number): number {
-    return (next - (chunks[0]?.position ?? next)) * this.#guessBytes;
-  }
-
-  #learn(packed: readonly (Uint8Array | null)[]): void {
-    for (const one of packed) if (one !== null) this.#guessBytes += (one.length - this.#guessBytes) / 8;
+    const wanted = Math.min(REQUEST_BYTES_TARGET / this.#packedBytes, Math.ceil(bytesLeft / this.#bodyBytes));
+    return Math.max(1, Math.min(BATCH_KEYS_MAX, Math.floor(wanted)));
   }
 }
 
