@@ -99,7 +99,10 @@ class Simulation implements Surroundings {
     const { freshClusterId } = this.#settings;
     this.#refused = new RefusedForEver(seed, freshClusterId, () => this.snapshots.objects, this.#history);
     this.journal = new SimJournal(this.#disk, {
-      recorded: (log, position, body) => this.#values.recorded(log, position, body),
+      recorded: (log, position, body) => {
+        this.#values.recorded(log, position, body);
+        this.#refused.recorded(body);
+      },
       refusedIn: (body) => this.#refused.refusedIn(body),
       refused: (caller, commandIds) => {
         if (this.#incarnation?.name === caller.name) this.#refused.refused(commandIds);

@@ -1,7 +1,7 @@
 /**
  * A journal that refuses for ever what some commands do, whatever record it is in, and the claim about it: such a command
  * runs a second time, by itself, and then no more (RULES.md 12), so that everything else goes on. An operator's retry is a new
- * beginning, so a few more are allowed; who does not keep to it restarts without end.
+ * beginning. A few more are allowed, for retries on their way; who does not keep to it restarts without end.
  */
 import type { Entry } from "../../../src/core/log/entry.js";
 import { recordCodec } from "../../../src/protocol/record/record-codec.js";
@@ -44,6 +44,13 @@ export class RefusedForEver {
       if (times > TIMES_MAX)
         this.#history.violate(`${id} ran ${times} times in one process, though the journal refuses it for ever`);
     }
+  }
+
+  /** A record has landed: who was retried by an operator begins anew. */
+  recorded(body: Uint8Array): void {
+    if (!this.#isActive) return;
+    for (const { body: entry } of this.#entriesIn(body))
+      if (entry.kind === "deadLetter" && entry.retried !== null) this.#timesById.delete(entry.commandId);
   }
 
   /** What a process knows of refusals it takes with it. */
