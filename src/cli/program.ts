@@ -15,6 +15,7 @@ import {
   showState,
   showTimers,
 } from "./entity-commands.js";
+import { restoreShards } from "./restore-command.js";
 import type { SettingsOptions } from "./router-settings.js";
 import { type StartOptions, start } from "./start.js";
 import { check, init } from "./storage-commands.js";
@@ -74,6 +75,9 @@ function addRouterCommands(program: Command, streams: Streams): void {
     .argument("[file]", "holdfast.yaml without one")
     .description("write settings to begin with; or, where there are some, make the tables and the bucket that they name")
     .action((file: string | undefined) => init(terminalOf(program, streams), file));
+  settings(program.command("shards").description("what lies in the snapshot store").command("restore"))
+    .description("bring back segments that were deleted or overwritten in S3, from the bucket's former versions")
+    .action((options: SettingsOptions) => restoreShards(terminalOf(program, streams), options));
 }
 
 function addDeploymentCommands(program: Command, streams: Streams): void {

@@ -418,12 +418,12 @@ export const STORAGE_PROBLEMS = {
   segment_missing: start(
     "A segment is missing",
     "A file that the manifest names is not there. It is never taken for empty.",
-    "The message names the object. Restore it from a backup.",
+    "The message names the object. In S3, bring it back with 'holdfast shards restore'; else restore it from a backup.",
   ),
   segment_damaged: start(
     "A segment is damaged",
     "A file that the manifest names does not match its checksum. It is never taken for empty.",
-    "The message names the object. Restore it from a backup; check the disk.",
+    "The message names the object. In S3, bring it back with 'holdfast shards restore'; else restore it from a backup, and check the disk.",
   ),
   document_damaged: start(
     "A document of the directory is damaged",
