@@ -31,6 +31,8 @@ export interface RestoredSegment {
 }
 
 const SOCKETS_MAX = 4;
+/** A tail ends with its own checksum (docs/formats.md, "Segments"). */
+const CRC_BYTES = 4;
 
 /** The snapshots are in S3. Routers may run meanwhile, where the directory admits them. Throws AwsProblem and StorageProblem. */
 export async function* restoreSegments(
@@ -101,8 +103,9 @@ async function isMeant(client: S3Client, Bucket: string, Key: string, VersionId:
     const { ContentRange, Body } = await client.send(new GetObjectCommand({ Bucket, Key, VersionId, Range }));
     const given = (await Body?.transformToByteArray()) ?? new Uint8Array(0);
     // Some servers give versions whole, whatever range is asked for.
-    if (ContentRange === undefined) return given.length === bytes && crc32(given.subarray(bytes - tailBytes)) === checksum;
-    return ContentRange.endsWith(`/${bytes}`) && crc32(given) === checksum;
+    const length = ContentRange === undefined ? given.length : Number(ContentRange.slice(ContentRange.indexOf("/") + 1));
+    const tail = ContentRange === undefined ? given.subarray(-tailBytes) : given;
+    return length === bytes && tail.length === tailBytes && crc32(tail.subarray(0, -CRC_BYTES)) === checksum;
   } catch (error) {
     if (error instanceof Error && error.name === "InvalidRange") return false; // another, shorter object
     throw error;
