@@ -222,7 +222,7 @@ export class Registration implements TypeCatalog {
     const deployment = { id, url: exact, registeredAtMs: this.#options.clock.nowMs(), types: served };
     const outcome = await this.#promote(id, types, force, (book) => {
       const registered = withDeployment(book, deployment);
-      return options === null ? registered : withEndpoint(registered, options);
+      return options === null ? registered : withEndpoint(registered, { ...options, url: exact });
     });
     if (outcome.kind === "refused" || found.notices === undefined || found.notices.length === 0) return outcome;
     const notices = found.notices.map((message) => ({ code: "endpoint_notice", message }) as const);
@@ -343,7 +343,7 @@ export class Registration implements TypeCatalog {
 const DEFAULT_ENDPOINT = { limits: DEFAULT_DEPLOYMENT_LIMITS, encoding: "json", headers: {} } as const;
 
 function endpointOf(endpoints: readonly FunctionSettings[], url: string): FunctionSettings | null {
-  return endpoints.find((one) => one.url === url) ?? endpoints.find((one) => isSameEndpoint(one.url, url)) ?? null;
+  return endpoints.find((one) => one.url === url) ?? endpoints.findLast((one) => isSameEndpoint(one.url, url)) ?? null;
 }
 
 /** Content-addressed: a function that changes what it serves is another deployment, one that does not is the same. */

@@ -150,6 +150,38 @@ describe("registration of Lambda functions", { timeout: 60_000 }, () => {
   });
 });
 
+describe("a Lambda function that is registered with limits", { timeout: 60_000 }, () => {
+  it("keeps them for the version that its alias means, and for the next one; the latest registration wins", async () => {
+    const world = await LambdaWorld.start((server) => {
+      server.deploy("odd", oddFunction("handler"));
+      server.deploy("odd", oddFunction("handler"));
+      server.deploy("odd", oddFunction("handler"));
+      return [];
+    });
+    const { registration } = world.router;
+    const live = (version: string) => world.server.alias("odd", "live", version);
+    const register = async (url: string, inFlightMax?: number) => {
+      const outcome = await registration.register(
+        url,
+        false,
+        inFlightMax === undefined ? null : lambdaSettings(url, { inFlightMax }),
+      );
+      assert.equal(outcome.kind, "done");
+      return [
+        registration.list().find(({ activeTypes }) => activeTypes.length > 0)?.url,
+        registration.active[0]?.limits.inFlightMax,
+      ];
+    };
+    try {
+      assert.deepEqual(await register(`${FUNCTION}:odd:1`, 3), [`${FUNCTION}:odd:1`, 3]);
+      assert.deepEqual(await register(live("2"), 5), [`${FUNCTION}:odd:2`, 5]);
+      assert.deepEqual(await register(live("3")), [`${FUNCTION}:odd:3`, 5]);
+    } finally {
+      await world.end();
+    }
+  });
+});
+
 describe("a role that may do nothing but invoke", { timeout: 60_000 }, () => {
   it("registers an alias all the same, by the version that answered", async () => {
     const denied = ["lambda:GetAlias", "lambda:GetFunctionConfiguration"];
