@@ -29,7 +29,9 @@ export interface Surroundings {
   started(incarnation: Incarnation): void;
   shardRefused(incarnation: Incarnation, message: string): void;
   /** Its time has come: it is killed, or left behind. */
-  crashed(incarnation: Incarnation): void;
+  crashed(incarnation: Incarnation, isLeftBehind: boolean): void;
+  /** Whether a process that is to crash is left behind instead. */
+  drawLeftBehind(): boolean;
   ended(incarnation: Incarnation, reason: EndReason): void;
   /** After every step. */
   stepped(core: RouterCore): void;
@@ -105,12 +107,14 @@ export class Incarnation implements Caller {
     world.count("component.steps");
     if (!this.isZombie) this.#around.stepped(this.core);
     const isCrashing = --this.crashAfterSteps <= 0 && this.#isMomentToCrash(inputs, effects);
-    const performed = isCrashing && !this.isZombie ? this.#performedAtCrash(effects) : effects.length;
+    const isLeftBehind = isCrashing && this.#around.drawLeftBehind();
+    // Who lives on has done all that its last step asked for.
+    const performed = isCrashing && !isLeftBehind ? this.#performedAtCrash(effects) : effects.length;
     for (let at = 0; at < performed && this.#isAlive; at++) this.#perform(effects[at] as Effect);
     if (!this.#isAlive) return;
     if (isCrashing) {
       this.crashAfterSteps = Infinity;
-      this.#around.crashed(this);
+      this.#around.crashed(this, isLeftBehind);
       if (!this.#isAlive) return;
     }
     this.#planWake();

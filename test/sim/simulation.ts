@@ -162,9 +162,13 @@ class Simulation implements Surroundings {
     if (!incarnation.isZombie) this.#history.violate(`${incarnation.name} has lost data: ${message}`);
   }
 
-  crashed(incarnation: Incarnation): void {
+  drawLeftBehind(): boolean {
+    return this.random.chance(this.#isLeased ? Math.max(0.5, this.#mix.zombies) : this.#mix.zombies);
+  }
+
+  crashed(incarnation: Incarnation, isLeftBehind: boolean): void {
     const { world } = this;
-    if (!this.random.chance(this.#isLeased ? Math.max(0.5, this.#mix.zombies) : this.#mix.zombies)) {
+    if (!isLeftBehind) {
       world.trace(`${incarnation.name} crashes`);
       world.count("fault.crash");
       return this.ended(incarnation, { kind: "broken", message: "crash" });
