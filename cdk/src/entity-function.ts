@@ -20,7 +20,7 @@ export interface EntityFunctionProps {
    * rolled back; entities of a type that nobody serves any more wait for ever.
    */
   readonly force?: boolean;
-  /** Default: the router's. They hold for all versions of the function, from the deployment on. */
+  /** Default: the router's. They hold for all versions from the deployment on; leaving them out later keeps the last ones. */
   readonly limits?: InvocationLimits;
 }
 
