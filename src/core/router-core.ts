@@ -78,6 +78,8 @@ export class RouterCore {
   #closing: Closing | null = null;
   #orphans: OrphanSweep | null = null;
   #values: ValueSweep | null = null;
+  /** Of entities with something going on, counted from time to time. */
+  #slotBytes = 0;
   readonly #heldBytes = { uncommitted: 0, cache: 0, responses: 0, state: 0 };
 
   constructor(settings: CoreSettings, tools: CoreTools) {
@@ -360,7 +362,10 @@ export class RouterCore {
       log.flush(this.#tickMs, this.#effects);
       this.#gate.issued(log.issued);
       this.#hold("uncommitted", log.uncommittedBytes);
-      this.#hold("cache", this.#cache.bytes);
+      // What no segment holds yet cannot be dropped: while the snapshot store is gone it grows until clients are refused.
+      const dirtyBytes = this.#cache.bytesOf("memtable") + this.#cache.bytesOf("frozen");
+      this.#hold("cache", this.#cache.bytes - dirtyBytes);
+      this.#hold("state", this.#slotBytes + dirtyBytes);
       this.#hold("responses", this.#gate.bytes);
       this.#isOver();
     }
@@ -370,10 +375,7 @@ export class RouterCore {
   #expire(shards: readonly Shard[]): void {
     this.#expiredAtMs = this.#tickMs;
     for (const shard of shards) shard.expire();
-    this.#hold(
-      "state",
-      shards.reduce((sum, shard) => sum + shard.slotBytes, 0),
-    );
+    this.#slotBytes = shards.reduce((sum, shard) => sum + shard.slotBytes, 0);
     this.#budget.passed(this.#tickMs);
   }
 

@@ -3,6 +3,7 @@
  * bad day. What a router says then is in docs/errors.md; what was acknowledged is there afterwards, once.
  */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, afterEach, before, describe, it } from "node:test";
 import { CreateTableCommand } from "@aws-sdk/client-dynamodb";
 import { openDynamo } from "../../src/aws/dynamo-client.js";
@@ -129,6 +130,39 @@ describe("a router on DynamoDB and S3", () => {
     await world.start();
     assert.equal(await world.total("two"), 20);
   });
+});
+
+describe("a router whose S3 is gone for long", () => {
+  it("works on until memory is short, then says so, and recovers by itself with all it acknowledged", async () => {
+    const small = await World.started({ place: awsPlace(cloud.proxy.url), settings: "memory: { cache: 8MB, total: 64MB }" });
+    try {
+      answer(isS3, failed);
+      const acknowledged: string[] = [];
+      const codes = new Set<string>();
+      let next = 0;
+      const client = async (): Promise<void> => {
+        while (!codes.has("overloaded") && next < STATES_MAX) {
+          const id = `s${next++}`;
+          const reply = await small.post(`/e2e/echo/${id}/put`, JSON.stringify(randomBytes(STATE_BYTES).toString("base64")));
+          if (reply.status === 200) acknowledged.push(id);
+          else codes.add(reply.code ?? String(reply.status));
+        }
+      };
+      await Promise.all(Array.from({ length: 16 }, client));
+      assert.ok(codes.has("overloaded"), `${acknowledged.length} states were taken, then ${[...codes]}`);
+      assert.ok(acknowledged.length * STATE_BYTES > 16 << 20, `${acknowledged.length} states were taken`);
+      cloud.heal();
+      await until(async () => (await small.post("/e2e/echo/after/put", "1")).status === 200, 30_000);
+      assert.equal(small.router.hasExited, false);
+      for (const id of acknowledged) assert.equal((await small.get(`/e2e/echo/${id}`)).status, 200);
+    } finally {
+      await small.end();
+    }
+  });
+
+  /** State and reply together are small enough for the journal itself; larger entries would wait for S3. */
+  const STATE_BYTES = 9_000;
+  const STATES_MAX = 8_000;
 });
 
 describe("a start on DynamoDB and S3 is refused by its code", () => {
