@@ -15,6 +15,7 @@ interface JournalTuning {
   readonly recordBytesTarget: number;
   readonly tailBytesTarget: number;
   readonly tailRecordsTarget: number;
+  readonly standstillMaxMs: number;
 }
 
 /** A sync of the disk takes well under a millisecond and serves whatever is there. */
@@ -25,6 +26,7 @@ const LOCAL_TUNING: JournalTuning = {
   // A restart reads the tail: 64 MB are read and applied in under two seconds.
   tailBytesTarget: 64 << 20,
   tailRecordsTarget: 100_000,
+  standstillMaxMs: 60_000,
 };
 
 /** An append is one conditional write of about 5 ms, charged by the kilobyte; a restart reads records one by one. */
@@ -36,6 +38,8 @@ const DYNAMO_TUNING: JournalTuning = {
   tailBytesTarget: 64 << 20,
   // 10,000 records are 100 batched reads: under a second, and at most a cent.
   tailRecordsTarget: 10_000,
+  // A table that is throttled for a minute costs a minute, and no restart.
+  standstillMaxMs: 180_000,
 };
 
 const TUNING: Readonly<Record<JournalSettings["kind"], JournalTuning>> = {
@@ -61,7 +65,8 @@ export function coreSettings(
   acceptLossOf: readonly LogId[] = [],
 ): LocalCoreSettings {
   const { cacheBytes, totalBytes } = settings.memory;
-  const { appendsInFlightMax, recordBytesTarget, tailBytesTarget, tailRecordsTarget } = TUNING[settings.journal.kind];
+  const { appendsInFlightMax, recordBytesTarget, tailBytesTarget, tailRecordsTarget, standstillMaxMs } =
+    TUNING[settings.journal.kind];
   return {
     clusterName: settings.cluster,
     shards: settings.shards,
@@ -77,7 +82,7 @@ export function coreSettings(
       spillPatienceMs: 1_000,
       retryMinMs: 20,
       retryMaxMs: 2_000,
-      standstillMaxMs: 60_000,
+      standstillMaxMs,
     },
     shard: {
       attemptsOfCallMax: 3,

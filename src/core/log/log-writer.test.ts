@@ -641,6 +641,45 @@ describe("an entry larger than spillBytesMin", () => {
     assert.equal(bench.end()?.kind, "standstill");
   });
 
+  test("shares its record only with what that could take in together, so that an outage of the snapshot store stalls none of them", () => {
+    const bench = new Bench({ ...spilling, appendsInFlightMax: 1, recordBytesTarget: 200 });
+    bench.issued();
+    const positions = [80, 80, 80, 0, 80].map((padding) => bench.add(padding));
+    assert.deepEqual(positions, [2, 2, 3, 3, 3]);
+    bench.ended(1, HAPPENED);
+    bench.turn();
+    assert.deepEqual(bench.turn(200), ["append 2: 2,3"]);
+    bench.ended(2, HAPPENED);
+    assert.deepEqual(bench.turn(201), ["append 3: 4,5,6"], "one has waited in vain");
+    assert.deepEqual(objectsOf(bench.body(2)).concat(objectsOf(bench.body(3))), []);
+  });
+
+  test("does not wait after another has waited in vain, until the snapshot store takes one again, or some time has passed", () => {
+    const bench = new Bench(spilling);
+    bench.add(50);
+    bench.turn();
+    bench.turn(200);
+    bench.ended(1, HAPPENED);
+    bench.add(50);
+    assert.deepEqual(bench.turn(300), ["append 2: 2"]);
+    bench.ended(2, HAPPENED);
+    bench.add(50);
+    assert.deepEqual(bench.turn(2_200), ["put values/a-1/3-0"]);
+    bench.put("values/a-1/3-0", "happened");
+    assert.deepEqual(bench.turn(), ["append 3: 3"]);
+    bench.ended(3, HAPPENED);
+    bench.add(50);
+    assert.deepEqual(bench.turn(), ["put values/a-1/4-0"]);
+  });
+
+  test("that no record could take in has a record to itself", () => {
+    const bench = new Bench({ ...spilling, appendsInFlightMax: 1, recordBytesTarget: 200 });
+    bench.issued();
+    assert.deepEqual([bench.add(), bench.add(500), bench.add(), bench.add(50)], [2, 3, 4, 4]);
+    bench.ended(1, HAPPENED);
+    assert.ok(bench.turn().includes("append 2: 2"));
+  });
+
   test("no more than a few puts are under way at once, however many there are", () => {
     const bench = new Bench({ ...spilling, recordBytesMax: 2_000, recordBytesTarget: 2_000 });
     for (let n = 0; n < 20; n++) bench.add(50);

@@ -67,6 +67,9 @@ interface PendingRecord {
   isDone: boolean;
 }
 
+/** After a wait for values that was in vain, records go without one for so many times as long. Then one waits again. */
+const IMPATIENT_FOR = 10;
+
 /** Why the log cannot be written to any more. */
 export type LogEnd =
   | { readonly kind: "lost" | "standstill"; readonly message: string }
@@ -91,6 +94,10 @@ export class LogWriter {
   #pendingBytes = 0;
   /** Values of the open record, and the bytes of all that are not durable. */
   #openValues: ValueUpload[] = [];
+  /** How much the open record would grow if it had to take all of its values in. */
+  #openGrowth = 0;
+  /** The snapshot store was too slow a moment ago: until then nothing waits for it that need not. */
+  #impatientUntilMs = 0;
   #valueBytes = 0;
   /** How many names of values each position has used, in order, for those that are not deleted yet. */
   readonly #spilled: { readonly position: number; count: number }[] = [];
@@ -161,7 +168,7 @@ export class LogWriter {
     const before = this.#open.length;
     this.#codec.encodeEntry(entry, this.#open);
     if (this.#open.length - before > this.#limits.spillBytesMin) return this.#spill(entry, before, nowMs);
-    if (this.#open.length > this.#limits.recordBytesMax) {
+    if (this.#open.length + this.#openGrowth > this.#limits.recordBytesMax) {
       this.#open.truncate(before);
       if (this.#openEntries === 0) {
         this.#open.clear();
@@ -243,7 +250,9 @@ export class LogWriter {
   }
 
   valueWritten(object: string, result: ObjectWritten, nowMs: number, effects: Effect[]): void {
-    if (this.#end === null) this.#uploads.written(object, result, nowMs, effects);
+    if (this.#end !== null) return;
+    if (result.kind === "happened") this.#impatientUntilMs = 0;
+    this.#uploads.written(object, result, nowMs, effects);
   }
 
   valueRead(object: string, result: ObjectRead, nowMs: number): void {
@@ -288,20 +297,27 @@ export class LogWriter {
     }
     this.#openEntries++;
     const position = this.#nextPosition;
-    if (this.#open.length >= this.#limits.recordBytesTarget) this.#close(nowMs);
+    // What no record can take in stalls what comes behind it, and nothing else: it has its record to itself.
+    const mayStall = this.#open.length + this.#openGrowth > this.#limits.recordBytesMax;
+    if (mayStall || this.#open.length >= this.#limits.recordBytesTarget) this.#close(nowMs);
     return position;
   }
 
+  /** False where the record could not take the value in, should the snapshot store be down: then it goes with the next. */
   #refer(entry: Entry, bytes: Uint8Array, checksum: number): boolean {
     const n = this.#openValues.length;
     const object = valueName(this.log, this.#nextPosition, n);
     const referenceAt = this.#open.length;
     this.#codec.encodeReference(entry, { object, length: bytes.length, checksum }, this.#open);
     const referenceLength = this.#open.length - referenceAt;
-    if (this.#open.length > this.#limits.recordBytesMax) {
+    const growth = this.#codec.framedIn(bytes).length - referenceLength;
+    const { recordBytesMax } = this.#limits;
+    const fits = this.#open.length + this.#openGrowth + growth <= recordBytesMax;
+    if (this.#openEntries > 0 ? !fits : this.#open.length > recordBytesMax) {
       this.#open.truncate(referenceAt);
       return false;
     }
+    this.#openGrowth += growth;
     const upload: ValueUpload = {
       object,
       bytes,
@@ -322,7 +338,11 @@ export class LogWriter {
 
   #isIssuable(record: PendingRecord, nowMs: number): boolean {
     if (record.values.every(({ status }) => status === "confirmed")) return true;
-    return nowMs >= record.closedAtMs + this.#limits.spillPatienceMs && this.#takeIn(record);
+    if (nowMs < this.#impatientUntilMs) return this.#takeIn(record);
+    const { spillPatienceMs } = this.#limits;
+    if (nowMs < record.closedAtMs + spillPatienceMs || !this.#takeIn(record)) return false;
+    this.#impatientUntilMs = nowMs + spillPatienceMs * IMPATIENT_FOR;
+    return true;
   }
 
   /** When the next record to be issued stops waiting for its values. */
@@ -373,7 +393,10 @@ export class LogWriter {
     assert(nonce !== null, "a record closes that was never begun");
     const body = this.#open.take();
     const values = this.#openValues.length === 0 ? NO_VALUES : this.#openValues;
-    if (values !== NO_VALUES) this.#openValues = [];
+    if (values !== NO_VALUES) {
+      this.#openValues = [];
+      this.#openGrowth = 0;
+    }
     this.#pending.push({
       position: this.#nextPosition,
       nonce,
