@@ -376,7 +376,8 @@ export class SimClients {
       request,
       to: entity,
       name,
-      input: bytesOf({ t: `${id}-other` }),
+      // One that would do something: a router that does not know yet that it is dead may even run it.
+      input: bytesOf({ ...this.#input(entity, name, id), t: `${id}-other` }),
       id,
       hasKey: true,
     } as const;
