@@ -8,7 +8,14 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { CreateTableCommand } from "@aws-sdk/client-dynamodb";
 import { openDynamo } from "../../src/aws/dynamo-client.js";
 import { PASS, type ProxiedReply, type ProxiedRequest, type Treatment } from "../aws/fault-proxy/aws-proxy.js";
-import { credentialsExpired, credentialsRefused, denied, failed, throttled } from "../aws/fault-proxy/aws-replies.js";
+import {
+  credentialsExpired,
+  credentialsRefused,
+  denied,
+  failed,
+  inAnotherRegion,
+  throttled,
+} from "../aws/fault-proxy/aws-replies.js";
 import type { AwsOperation } from "../aws/fault-proxy/aws-request.js";
 import type { S3Object } from "../aws/s3-fake/s3-store.js";
 import { LocalCloud } from "../aws/servers/local-cloud.js";
@@ -86,20 +93,23 @@ describe("a router on DynamoDB and S3", () => {
   });
 
   it("goes on by itself when credentials that expired are renewed", () => goesOnAfter(isDynamo, credentialsExpired, "expired"));
-  it("goes on by itself when DynamoDB throttles no more", () => goesOnAfter(isDynamo, throttled, "throttled"));
+  it("goes on by itself when DynamoDB throttles no more", () => goesOnAfter(isDynamo, throttled, "throttled", BAD_TIME_MS));
   it("goes on by itself when DynamoDB fails no more", () => goesOnAfter(isDynamo, failed, "failed"));
   it("goes on by itself when a permission that was taken is given back", () => goesOnAfter(isWrite, denied, "denied"));
 
-  /** Shorter than a minute, and longer than leases, timeouts and several back-offs. */
+  /** Longer than leases, timeouts and several back-offs; a whole minute where there is time for it (`npm run test:aws`). */
+  const BAD_TIME_MS = process.env["HOLDFAST_E2E"] === "aws" ? 60_000 : 5_000;
+
   async function goesOnAfter(
     concerned: (operation: AwsOperation) => boolean,
     reply: (operation: AwsOperation) => ProxiedReply,
     id: string,
+    lastsMs = 5_000,
   ): Promise<void> {
     const { router } = world;
     answer(concerned, reply);
     const commands = Promise.all(Array.from({ length: 8 }, (_, index) => insist(id, `${id}-${index}`)));
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    await new Promise((resolve) => setTimeout(resolve, lastsMs));
     assert.equal(router.hasExited, false, router.errors.slice(-2_000));
     cloud.heal();
     await commands;
@@ -185,6 +195,19 @@ describe("a start on DynamoDB and S3 is refused by its code", () => {
     await client.send(new CreateTableCommand({ TableName, AttributeDefinitions, KeySchema, BillingMode: "PAY_PER_REQUEST" }));
     client.destroy();
     assert.match(await refusedStart((lines) => lines.replace(place.logTable, TableName)), /other-key.*\[aws_table_unfit\]/s);
+  });
+
+  it("where the bucket lies in another region, or no region is said", async () => {
+    answer(isS3, inAnotherRegion);
+    assert.match(await refusedStart(), /PermanentRedirect.*\[aws_region_wrong\]/s);
+    cloud.heal();
+    const { AWS_REGION } = process.env;
+    delete process.env["AWS_REGION"];
+    try {
+      assert.match(await refusedStart((lines) => lines.replace(/ *region: [^,}\n]+,?/, "")), /\[aws_region_wrong\]/);
+    } finally {
+      if (AWS_REGION !== undefined) process.env["AWS_REGION"] = AWS_REGION;
+    }
   });
 
   it("where credentials are refused, an action is denied, or nobody is there", async () => {

@@ -36,6 +36,15 @@ export function credentialsRefused(operation: AwsOperation): ProxiedReply {
     : jsonError(operation, 400, "UnrecognizedClientException", message);
 }
 
+/** What S3 says of a bucket that lies in another region than the request was signed for. */
+export function inAnotherRegion(): ProxiedReply {
+  return s3Error(
+    301,
+    "PermanentRedirect",
+    "The bucket you are attempting to access must be addressed using the specified endpoint.",
+  );
+}
+
 function jsonError({ service }: AwsOperation, status: number, type: string, message: string): ProxiedReply {
   const prefix = service === "dynamodb" ? "com.amazonaws.dynamodb.v20120810#" : "";
   const body = Buffer.from(JSON.stringify({ __type: `${prefix}${type}`, message }));
