@@ -8,13 +8,11 @@
  */
 import type { Effect } from "../effect.js";
 
-interface Held {
-  readonly output: Effect;
-  readonly isBarrier: boolean;
-}
-
 export class Gate {
-  readonly #heldByPosition = new Map<number, Held[]>();
+  /** Outputs whose record goes out behind them: that it becomes durable is all they need. */
+  readonly #provenByPosition = new Map<number, Effect[]>();
+  /** Outputs whose record went out before them, and feeds: they need the lease as well. */
+  readonly #unprovenByPosition = new Map<number, Effect[]>();
   /** Durable, and without a lease. */
   #unleased: Effect[] = [];
   #isLeased = true;
@@ -46,10 +44,11 @@ export class Gate {
       return;
     }
     // What a feed has shown must not be overtaken: all of it waits for the lease, in order.
-    const isBarrier = position > this.#issued && output.kind !== "feed";
-    const held = this.#heldByPosition.get(position);
-    if (held === undefined) this.#heldByPosition.set(position, [{ output, isBarrier }]);
-    else held.push({ output, isBarrier });
+    const isProven = position > this.#issued && output.kind !== "feed";
+    const heldByPosition = isProven ? this.#provenByPosition : this.#unprovenByPosition;
+    const held = heldByPosition.get(position);
+    if (held === undefined) heldByPosition.set(position, [output]);
+    else held.push(output);
   }
 
   /** Whether the read lease holds, as of this step; one that does lets through what waited for it. */
@@ -67,17 +66,15 @@ export class Gate {
 
   /** What waits for just this position. */
   heldAt(position: number): readonly Effect[] {
-    return (this.#heldByPosition.get(position) ?? []).map(({ output }) => output);
+    return [...(this.#provenByPosition.get(position) ?? NOTHING), ...(this.#unprovenByPosition.get(position) ?? NOTHING)];
   }
 
-  /** Opens up to `durable`: outputs leave in the order of their positions, and of one position in the order they came. */
+  /** Opens up to `durable`: outputs leave in the order of their positions, and of one position and kind in the order they came. */
   release(durable: number, effects: Effect[]): void {
     for (let position = this.#durable + 1; position <= durable; position++) {
-      const held = this.#heldByPosition.get(position);
-      if (held === undefined) continue;
-      this.#heldByPosition.delete(position);
-      for (const { output, isBarrier } of held) {
-        if (isBarrier || this.#isLeased) this.#leave(output, effects);
+      for (const output of taken(this.#provenByPosition, position)) this.#leave(output, effects);
+      for (const output of taken(this.#unprovenByPosition, position)) {
+        if (this.#isLeased) this.#leave(output, effects);
         else this.#unleased.push(output);
       }
     }
@@ -89,6 +86,15 @@ export class Gate {
     this.#bytes -= bytesOf(output);
     effects.push(output);
   }
+}
+
+const NOTHING: readonly Effect[] = [];
+
+function taken(heldByPosition: Map<number, Effect[]>, position: number): readonly Effect[] {
+  const held = heldByPosition.get(position);
+  if (held === undefined) return NOTHING;
+  heldByPosition.delete(position);
+  return held;
 }
 
 /** What an output weighs beside its payload. */
