@@ -27,6 +27,7 @@ const proxy = await AwsProxy.open({
 const direct = emulator(server.endpoint);
 const proxied = emulator(proxy.url);
 const table = await journalTable(direct);
+const shared = await directoryTable(direct);
 after(async () => {
   await proxy.close();
   await server.stop();
@@ -304,5 +305,3 @@ describe("a swap in DynamoDB", () => {
     assert.equal(counted.dynamodb_write, proxyMeter.chargeOf("dynamodb_write").units);
   });
 });
-
-const shared = await directoryTable(direct);
