@@ -12,14 +12,19 @@ import {
   type DocumentCodec,
   NewerFormat,
   type NodeDocument,
+  type PlanDocument,
   type ShardDescriptor,
 } from "../../core/ownership/documents.js";
 import { decodeSegmentReference, encodeSegmentReference, type SegmentReference } from "../../core/store/segment-reference.js";
 import { CLUSTER_ID_BYTES } from "./record-codec.js";
 
-/** Version 2 is that of node documents, which say when their owner was last heard of; the others are of version 1. */
-export const DOCUMENT_FORMAT_VERSION = 2;
+/**
+ * Node documents are of version 3: since 2 they say when their owner was last heard of, since 3 where others reach it. The
+ * others are of version 1.
+ */
+export const DOCUMENT_FORMAT_VERSION = 3;
 const WITHOUT_HEARD = 1;
+const WITH_ADDRESS = 3;
 
 const MAGIC = [0x48, 0x46, 0x44];
 const PLAIN = 0;
@@ -27,6 +32,7 @@ const NO_KEY = 0;
 const CLUSTER = 1;
 const NODE = 2;
 const SHARD = 3;
+const PLAN = 4;
 const STATUSES = ["alive", "dead", "closed"] as const;
 
 export const documentCodec: DocumentCodec = {
@@ -53,6 +59,10 @@ export const documentCodec: DocumentCodec = {
     writer.varint(document.seal ?? 0);
     writer.varint(document.startedAtMs);
     writer.varint(document.heardAtMs);
+    writer.text(document.address);
+    writer.varint(document.capacity);
+    writer.u8(document.isLeaving ? 1 : 0);
+    writer.varint(document.recordFormat);
     return writer.take();
   },
 
@@ -66,7 +76,36 @@ export const documentCodec: DocumentCodec = {
     const seal = reader.varint() || null;
     const startedAtMs = reader.varint();
     const heardAtMs = version > WITHOUT_HEARD ? reader.varint() : startedAtMs;
-    return whole(reader, { incarnation, status, counter, base, seal, startedAtMs, heardAtMs });
+    const node = { incarnation, status, counter, base, seal, startedAtMs, heardAtMs };
+    if (version < WITH_ADDRESS) {
+      // A router of that time served alone; all that it wrote is of the format before this one's, or of this.
+      return whole(reader, { ...node, address: "", capacity: 1, isLeaving: false, recordFormat: 2 });
+    }
+    const address = reader.text();
+    const capacity = reader.varint();
+    const isLeaving = reader.u8() !== 0;
+    return whole(reader, { ...node, address, capacity, isLeaving, recordFormat: reader.varint() });
+  },
+
+  encodePlan(document: PlanDocument, clusterId: Uint8Array): Uint8Array {
+    const writer = begin(PLAN, clusterId);
+    writer.varint(document.drained.length);
+    for (const address of document.drained) writer.text(address);
+    writer.varint(document.placed.length);
+    for (const [shard, address] of document.placed) {
+      writer.varint(shard);
+      writer.text(address);
+    }
+    return writer.take();
+  },
+
+  decodePlan(body: Uint8Array, clusterId: Uint8Array): PlanDocument {
+    const { reader } = openOf(body, PLAN, clusterId);
+    const drained: string[] = [];
+    for (let left = reader.varint(); left > 0; left--) drained.push(reader.text());
+    const placed: [number, string][] = [];
+    for (let left = reader.varint(); left > 0; left--) placed.push([reader.varint(), reader.text()]);
+    return whole(reader, { drained, placed });
   },
 
   encodeDescriptor(document: ShardDescriptor, clusterId: Uint8Array): Uint8Array {
