@@ -95,6 +95,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
       snapshots: storage.snapshots,
       compactor: storage.compactor,
       clock: systemClock,
+      peers: null,
       invokerOf: (deployment) => registration.invokerOf(deployment),
     },
     entropy: systemEntropy,

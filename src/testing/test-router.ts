@@ -2,7 +2,7 @@
  * `testRouter`: definitions on a real router in this process, for unit tests. The core is the one of production, with its
  * journal, messages, timers and retries; memory stands in for the disk, and time passes only when the test lets it.
  */
-import type { Answer } from "../core/effect.js";
+import type { Answer } from "../core/answer.js";
 import type { HistoryEvent } from "../core/entity/invocation.js";
 import { bodyHash, keyedCommandId } from "../router/ingress/command-id.js";
 import type { Definition } from "../sdk/definition.js";

@@ -1,7 +1,8 @@
 /** A router over memory adapters with a scripted in-process function, for tests that need the whole path and nothing outside. */
-import type { Answer } from "../../src/core/effect.js";
+import type { Answer } from "../../src/core/answer.js";
 import { DEFAULT_POLICY, type EntityType } from "../../src/core/entity/entity-type.js";
-import type { ActiveDeployment, CommandArrived } from "../../src/core/input.js";
+import type { ActiveDeployment } from "../../src/core/input.js";
+import type { CommandArrived } from "../../src/core/request.js";
 import type { ShardLimits } from "../../src/core/shard/shard-host.js";
 import { MemoryDirectory } from "../../src/directory-memory/memory-directory.js";
 import { InProcessInvoker } from "../../src/invoker/in-process/in-process-invoker.js";
@@ -44,6 +45,7 @@ export async function startTestRouter(storage: Storage = freshStorage(), limits:
       compactor: inlineCompactor(storage.snapshots, segmentTools),
       clock: systemClock,
       invokerOf: () => invoker,
+      peers: null,
     },
     entropy: systemEntropy,
     observer: null,

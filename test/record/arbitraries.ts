@@ -184,6 +184,10 @@ export const anyNode: fc.Arbitrary<NodeDocument> = record({
   seal: orNull(anyPosition),
   startedAtMs: anyNumber,
   heardAtMs: anyNumber,
+  address: anyText,
+  capacity: anyNumber,
+  isLeaving: fc.boolean(),
+  recordFormat: anyNumber,
 });
 
 const anyRange: fc.Arbitrary<ClosedRange> = record({ log: anyText, epoch: anyNumber, from: anyPosition, to: anyPosition });

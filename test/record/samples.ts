@@ -166,6 +166,10 @@ export const NODE: NodeDocument = {
   seal: 2_000,
   startedAtMs: AT_MS,
   heardAtMs: AT_MS + 3_600_000,
+  address: "10.0.3.4:7071",
+  capacity: 2,
+  isLeaving: true,
+  recordFormat: 2,
 };
 
 export const SHARD: ShardDescriptor = {

@@ -2,10 +2,12 @@
  * The clients of the simulated router: they call and send with and without keys, ask again, leave, read, follow, and
  * remember what they saw. One object for all of them.
  */
-import type { Answer, Effect } from "../../src/core/effect.js";
+import type { Answer } from "../../src/core/answer.js";
+import type { Effect } from "../../src/core/effect.js";
 import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
 import type { Outcome } from "../../src/core/entity/command.js";
-import type { AdminAsked, Input, ReadAsked } from "../../src/core/input.js";
+import type { Input } from "../../src/core/input.js";
+import type { AdminAsked, ReadAsked } from "../../src/core/request.js";
 import type { Ask } from "./business/behaviour.js";
 import { bytesOf, decoder, type Line, parsed, type Sight } from "./business/book.js";
 import { DECLARED, ENTITIES, ENTITIES_BY_TYPE } from "./business/catalog.js";

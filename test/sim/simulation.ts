@@ -2,7 +2,8 @@
  * One simulation: phases of faults and of healing over one set of stores, through as many incarnations of the router as
  * it takes. At the end the system has to come to rest, and everything is read back, also by a fresh incarnation.
  */
-import type { Answer, Effect, EndReason } from "../../src/core/effect.js";
+import type { Answer } from "../../src/core/answer.js";
+import type { Effect, EndReason } from "../../src/core/effect.js";
 import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
 import type { Input } from "../../src/core/input.js";
 import { RefusedCommands } from "../../src/core/log/refused-commands.js";

@@ -16,6 +16,8 @@ export interface CustodyTools {
   readonly clusterId: Uint8Array;
   readonly log: LogWriter;
   nextToken(): string;
+  /** The published base of our log. */
+  base(): number;
   /** The shard is no longer ours, or its descriptor says what it must not. */
   lost(shard: number): void;
 }
@@ -26,12 +28,18 @@ export class Custody {
   #descriptor: ShardDescriptor;
   #token: string;
   #isSwapping = false;
+  /** It is being handed over: no flush and no merge is begun. */
+  isLeaving = false;
 
   constructor(shard: Shard, descriptor: ShardDescriptor, token: string, tools: CustodyTools) {
     this.shard = shard;
     this.#descriptor = descriptor;
     this.#token = token;
     this.#tools = tools;
+  }
+
+  get token(): string {
+    return this.#token;
   }
 
   get descriptor(): ShardDescriptor {
@@ -76,7 +84,7 @@ export class Custody {
     const { store } = this.shard.state;
     if (this.#isSwapping) return;
     if (!store.isThawed) store.startFlush(this.shard.storeEffects);
-    store.startCompaction(this.shard.storeEffects);
+    if (!this.isLeaving) store.startCompaction(this.shard.storeEffects);
     const manifest = store.pendingManifest();
     if (manifest === null) return;
     if (manifest.coveredTo !== null && manifest.coveredTo > this.#tools.log.durable) return;
@@ -96,6 +104,22 @@ export class Custody {
   release(then: () => void): void {
     assert(this.isIdle, `shard ${this.shard.shard} is being flushed`);
     this.#swap({ ...this.#descriptor, owner: null, ranges: [] }, then);
+  }
+
+  /**
+   * Names the next owner, at a planned hand-off: nothing of the shard follows `lastPosition`, and everything up to there is
+   * durable. What no segment holds lies in a range of our log; gives where it begins, null where there is nothing
+   * (RULES.md 8). An older range than needed costs reads, so it begins behind what is covered and at the base.
+   */
+  handOver(to: LogId, lastPosition: number, then: () => void): number | null {
+    assert(this.isIdle, `shard ${this.shard.shard} is being flushed`);
+    const { covered, epoch, ranges } = this.#descriptor;
+    const { log } = this.#tools.log;
+    const from = Math.max(covered + 1, this.#tools.base());
+    const isAny = lastPosition >= from;
+    const own = isAny ? [{ log, epoch, from, to: lastPosition + 1 }] : [];
+    this.#swap({ ...this.#descriptor, epoch: epoch + 1, owner: to, covered: 0, ranges: [...ranges, ...own] }, then);
+    return isAny ? from : null;
   }
 
   #swap(next: ShardDescriptor, then: () => void): void {

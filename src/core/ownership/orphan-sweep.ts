@@ -23,12 +23,12 @@ const NAME = /^segments\/(\d+)\/(\d+)-/;
 
 export class OrphanSweep {
   readonly #limits: OrphanLimits;
-  readonly #custodies: readonly Custody[];
+  readonly #custodies: () => readonly Custody[];
   readonly #effects: Effect[];
   #nextAtMs: number;
   #isListing = false;
 
-  constructor(limits: OrphanLimits, custodies: readonly Custody[], effects: Effect[], tickMs: number) {
+  constructor(limits: OrphanLimits, custodies: () => readonly Custody[], effects: Effect[], tickMs: number) {
     this.#limits = limits;
     this.#custodies = custodies;
     this.#effects = effects;
@@ -49,7 +49,7 @@ export class OrphanSweep {
     this.#isListing = false;
     this.#nextAtMs = tickMs + this.#limits.sweepEveryMs;
     if (outcome.kind === "failed") return;
-    const custodyByShard = new Map(this.#custodies.map((custody) => [custody.descriptor.shard, custody]));
+    const custodyByShard = new Map(this.#custodies().map((custody) => [custody.descriptor.shard, custody]));
     for (const name of outcome.names) {
       const match = NAME.exec(name);
       const custody = match === null ? undefined : custodyByShard.get(Number(match[1]));

@@ -40,32 +40,34 @@ interface Member {
   readonly hash: number;
 }
 
-/** In an order that all see alike. Those that leave or are drained own something only where nobody else is left. */
+/**
+ * In an order that all see alike. Who is drained owns something only where nobody else is left; who leaves, nothing. Nodes
+ * that cannot be reached by others cannot share: the one that began first has all.
+ */
 function membersOf(nodes: readonly NodeDocument[], plan: PlanDocument): readonly Member[] {
-  const staying = nodes.filter(({ isLeaving, address }) => !isLeaving && !plan.drained.includes(address));
-  const reachable = staying.filter(({ address }) => address !== "");
-  const eligible = reachable.length > 0 ? reachable : staying.length > 0 ? oldest(staying) : oldest(nodes);
+  const staying = nodes.filter(({ isLeaving }) => !isLeaving);
+  const wanted = staying.filter(({ address }) => !plan.drained.includes(address));
+  const candidates = wanted.length > 0 ? wanted : staying;
+  const reachable = candidates.filter(({ address }) => address !== "");
+  const eligible =
+    reachable.length > 0 ? reachable : [...candidates].sort((left, right) => (beganBefore(left, right) ? -1 : 1)).slice(0, 1);
   return newestByName(eligible)
     .map(({ incarnation, address, capacity }) => {
-      const name = address === "" ? incarnation : address;
+      const name = nameOf(incarnation, address);
       return { incarnation, name, capacity: Math.max(1, capacity), hash: murmur3(encodeUtf8(name)) };
     })
     .sort((left, right) => (left.name < right.name ? -1 : 1));
 }
 
-/** Nobody can ask them for a shard, so they cannot share: the one that began first has all. */
-function oldest(nodes: readonly NodeDocument[]): readonly NodeDocument[] {
-  const sorted = [...nodes].sort(
-    (left, right) => left.startedAtMs - right.startedAtMs || (left.incarnation < right.incarnation ? -1 : 1),
-  );
-  return sorted.slice(0, 1);
+function nameOf(incarnation: LogId, address: string): string {
+  return address === "" ? incarnation : address;
 }
 
 /** A process that starts anew at the same address takes the place of its former incarnation, and so its shards. */
 function newestByName(nodes: readonly NodeDocument[]): readonly NodeDocument[] {
   const newest = new Map<string, NodeDocument>();
   for (const node of nodes) {
-    const name = node.address === "" ? node.incarnation : node.address;
+    const name = nameOf(node.incarnation, node.address);
     const known = newest.get(name);
     if (known === undefined || beganBefore(known, node)) newest.set(name, node);
   }

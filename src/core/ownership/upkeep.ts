@@ -1,12 +1,11 @@
 /**
  * Upkeep: keeps the log's tail short, so that a restart is fast and memory is free. Flushes the shard that holds the tail
- * back, publishes the base, trims what no shard needs, and forgets former incarnations (RULES.md 1, 15k).
+ * back, publishes the base, and trims what no shard needs (RULES.md 1). Shards come and go.
  */
 import type { Effect } from "../effect.js";
 import type { LogWriter } from "../log/log-writer.js";
 import type { CacheBudget } from "../store/cache-budget.js";
-import { type Custody, neededOf } from "./custody.js";
-import { type NodeDocument, nodeKey } from "./documents.js";
+import type { Custody } from "./custody.js";
 import type { OwnNode } from "./own-node.js";
 
 export interface UpkeepLimits {
@@ -45,39 +44,58 @@ export interface UpkeepTools {
 export class Upkeep {
   readonly #limits: UpkeepLimits;
   readonly #tools: UpkeepTools;
-  readonly #tails: Tail[];
-  readonly #inherited: { readonly bytes: number; readonly records: number };
-  #former: readonly { readonly document: NodeDocument; readonly token: string }[];
+  #tails: Tail[] = [];
+  /** Of former logs, read for the shards that came with them. */
+  #inherited = { bytes: 0, records: 0 };
+  /** Where begins what a shard that was handed over may still need of our log, until its next owner has flushed it. */
+  readonly #lentFromByShard = new Map<number, number>();
   #publishedAtMs: number;
   #measuredAtMs = -Infinity;
   /** Everything at or above the published base was written behind this moment. */
   #baseOldestMs: number;
 
-  constructor(
-    limits: UpkeepLimits,
-    tools: UpkeepTools,
-    custodies: readonly Custody[],
-    former: readonly { readonly document: NodeDocument; readonly token: string }[],
-    inherited: { readonly bytes: number; readonly records: number; readonly ageMs: number },
-    tickMs: number,
-  ) {
+  constructor(limits: UpkeepLimits, tools: UpkeepTools, tickMs: number) {
     this.#limits = limits;
     this.#tools = tools;
-    this.#inherited = inherited;
-    this.#tails = custodies.map((custody) => {
-      const isClean = custody.descriptor.ranges.length === 0;
-      return {
-        custody,
-        bytes: isClean ? inherited.bytes : 0,
-        records: isClean ? inherited.records : 0,
-        sinceMs: tickMs,
-        oldestMs: isClean ? tickMs : tickMs - inherited.ageMs,
-        flushingOldestMs: null,
-      };
-    });
     this.#baseOldestMs = tickMs;
     this.#publishedAtMs = tickMs;
-    this.#former = former;
+  }
+
+  /** Shards that were opened together, and what was read of former logs for them. */
+  add(
+    custodies: readonly Custody[],
+    read: { readonly bytes: number; readonly records: number; readonly ageMs: number },
+    tickMs: number,
+  ): void {
+    const before = { bytes: this.#totalBytes, records: this.#totalRecords };
+    this.#inherited = { bytes: this.#inherited.bytes + read.bytes, records: this.#inherited.records + read.records };
+    // What was read for the new ones makes the tail of the others no longer.
+    for (const tail of this.#tails) {
+      tail.bytes += read.bytes;
+      tail.records += read.records;
+    }
+    for (const custody of custodies) {
+      const isClean = custody.descriptor.ranges.length === 0;
+      this.#tails.push({
+        custody,
+        bytes: isClean ? this.#totalBytes : before.bytes,
+        records: isClean ? this.#totalRecords : before.records,
+        sinceMs: tickMs,
+        oldestMs: isClean ? tickMs : tickMs - read.ageMs,
+        flushingOldestMs: null,
+      });
+    }
+  }
+
+  /** The shard is another node's. It may need our log from `from` on; null: nothing of it. */
+  remove(shard: number, from: number | null): void {
+    this.#tails = this.#tails.filter(({ custody }) => custody.shard.shard !== shard);
+    if (from !== null) this.#lentFromByShard.set(shard, Math.min(from, this.#lentFromByShard.get(shard) ?? from));
+  }
+
+  /** `isNamed`: whether a shard's descriptor names our log still, though the shard is elsewhere. */
+  returned(isNamed: (shard: number) => boolean): void {
+    for (const shard of this.#lentFromByShard.keys()) if (!isNamed(shard)) this.#lentFromByShard.delete(shard);
   }
 
   /** What a restart would have to read now. */
@@ -112,7 +130,6 @@ export class Upkeep {
     for (const { custody } of this.#tails) if (!custody.isRefused) custody.turn();
     if (tickMs - this.#measuredAtMs >= MEASURE_EVERY_MS) this.#measure(tickMs);
     this.#publish(tickMs);
-    this.#forgetFormer();
     for (let flushing = this.flushing; flushing < this.#limits.flushesMax; flushing++) {
       const due = this.#due(tickMs);
       if (due === null) return;
@@ -137,7 +154,8 @@ export class Upkeep {
   /** Begins a flush of every shard that needs one; true when none is needed or under way any more. */
   flushAll(tickMs: number): boolean {
     const serving = this.#tails.filter(({ custody }) => !custody.isRefused);
-    for (const tail of serving) if (tail.custody.isIdle && tail.custody.isDirty) this.#flush(tail, tickMs);
+    for (const tail of serving)
+      if (tail.custody.isIdle && tail.custody.isDirty && !tail.custody.isLeaving) this.#flush(tail, tickMs);
     return serving.every(({ custody }) => custody.isIdle && !custody.isDirty);
   }
 
@@ -156,7 +174,7 @@ export class Upkeep {
     let overdue: Tail | null = null;
     for (const tail of this.#tails) {
       const { custody } = tail;
-      if (!custody.isIdle || !custody.isDirty || custody.isRefused) continue;
+      if (!custody.isIdle || !custody.isDirty || custody.isRefused || custody.isLeaving) continue;
       const isOverdue = tickMs - tail.sinceMs > tailAgeMaxMs || tickMs - tail.oldestMs > recordTtlMs / 4;
       if (isOverdue && (overdue === null || tail.oldestMs < overdue.oldestMs)) overdue = tail;
       if (oldest === null || tail.records < oldest.records) oldest = tail;
@@ -196,6 +214,7 @@ export class Upkeep {
       grown = Math.min(grown, custody.neededFrom);
       oldestMs = Math.min(oldestMs, oldestOf(tail));
     }
+    for (const from of this.#lentFromByShard.values()) grown = Math.min(grown, from);
     const published = ownNode.document.base;
     const isDue = tickMs - this.#publishedAtMs > this.#limits.recordTtlMs / SIGNS_PER_TTL;
     if (grown < published + BASE_STEP && !isDue) return;
@@ -204,18 +223,6 @@ export class Upkeep {
       this.#publishedAtMs = tickMs;
       this.#baseOldestMs = oldestMs;
       if (base > published) effects.push({ kind: "trimLog", log: log.log, base });
-    });
-  }
-
-  #forgetFormer(): void {
-    if (this.#former.length === 0) return;
-    const descriptors = this.#tails.map(({ custody }) => custody.descriptor);
-    const { effects } = this.#tools;
-    this.#former = this.#former.filter(({ document, token }) => {
-      if (neededOf(document.incarnation, descriptors) !== null) return true;
-      effects.push({ kind: "trimLog", log: document.incarnation, base: Number.MAX_SAFE_INTEGER });
-      effects.push({ kind: "removeDocument", key: nodeKey(document.incarnation), expected: token });
-      return false;
     });
   }
 }

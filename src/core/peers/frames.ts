@@ -2,14 +2,11 @@
  * What routers of one cluster say to one another. Every frame is between two incarnations; links keep the order of what
  * they carry and tell when something may be lost (src/ports/peers.ts). The byte form is src/protocol/peer/frame-codec.ts.
  */
-import type { Answer, FeedEnd } from "../effect.js";
+import type { Answer, FeedEnd } from "../answer.js";
 import type { Message } from "../entity/command.js";
 import type { HistoryEvent } from "../entity/invocation.js";
-import type { AdminAsked, CommandArrived, ReadAsked } from "../input.js";
 import type { LogId } from "../log/record.js";
-
-/** What can be asked of a shard, wherever it lies. */
-export type Asked = CommandArrived | ReadAsked | AdminAsked;
+import type { Asked } from "../request.js";
 
 export type PeerFrame =
   /** A request of the sender's client for a shard of the receiver's. Its `request` is a number of the sender's. */

@@ -1,6 +1,6 @@
 /** The operator's HTTP side of a router: health, metrics, deployments, and a look into any entity. Loopback unless told otherwise. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AdminAsked } from "../../core/input.js";
+import type { AdminAsked } from "../../core/request.js";
 import type { Authentication, Authenticator } from "../auth/authenticator.js";
 import { authenticationRefusal } from "../ingress/authentication-refusal.js";
 import { CommandIds } from "../ingress/command-id.js";

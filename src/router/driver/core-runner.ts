@@ -3,11 +3,13 @@
  * request that was on its way in an incarnation that ended is answered `outcome_unknown`: nobody can say any more.
  */
 
+import type { Answer } from "../../core/answer.js";
 import type { CoreSettings, CoreTools } from "../../core/core-settings.js";
-import type { Answer, EndReason } from "../../core/effect.js";
+import type { CoreSnapshot } from "../../core/core-snapshot.js";
+import type { EndReason } from "../../core/effect.js";
 import type { ActiveDeployment, TypePlacement } from "../../core/input.js";
 import { RefusedCommands } from "../../core/log/refused-commands.js";
-import { type CoreSnapshot, RouterCore } from "../../core/router-core.js";
+import { RouterCore } from "../../core/router-core.js";
 import type { EntropyPort } from "../../ports/clock.js";
 import type { CoreLink, RequestInput, RequestListener } from "../ingress/core-link.js";
 import { RequestTable } from "../ingress/request-table.js";
@@ -34,7 +36,6 @@ const FAILED_STARTS_MAX = 5;
 const RESTART_AFTER_MS = 200;
 /** The same trouble of the storage is said again after this time. */
 const TROUBLE_EVERY_MS = 10_000;
-const STANDING_BY_EVERY_MS = 30_000;
 /** The core itself answers calls that never ran; whatever is open this long after its deadline runs, or waits for storage. */
 const DEADLINE_GRACE_MS = 500;
 const SWEEP_EVERY_MS = 500;
@@ -54,7 +55,6 @@ export class CoreRunner implements CoreLink {
   #failedStarts = 0;
   #trouble: string | null = null;
   #troubleSaidAtMs = 0;
-  #standingBySaidAtMs = -Infinity;
   #isStopping = false;
   #cancelSweep: (() => void) | null = null;
   readonly #resolveEnd: (end: RunnerEnd) => void;
@@ -104,7 +104,7 @@ export class CoreRunner implements CoreLink {
           this.#resolveStarted();
         },
         ended: (reason) => this.#over(reason),
-        standingBy: (other) => this.#standingBy(other),
+        watching: (other) => this.#watching(other),
         shardRefused: (shard, message) =>
           this.#options.log.error({ shard, detail: message }, "the shard cannot be read and serves nobody; the others go on"),
         troubled: (what, code, message) => this.#troubled(what, code, message),
@@ -114,14 +114,11 @@ export class CoreRunner implements CoreLink {
     this.#incarnation.submit({ kind: "deploymentsChanged", deployments: this.#deployments, placements: this.#placements });
   }
 
-  /** Two routers on one cluster: right while one replaces the other, and a mistake else. Said now and then. */
-  #standingBy(other: string): void {
-    const nowMs = this.#options.ports.clock.monotonicMs();
-    if (nowMs - this.#standingBySaidAtMs < STANDING_BY_EVERY_MS) return;
-    this.#standingBySaidAtMs = nowMs;
-    this.#options.log.warn(
+  /** It may be another node of the cluster, or what a crash has left: within seconds it is known. */
+  #watching(other: string): void {
+    this.#options.log.info(
       { incarnation: other },
-      "another router serves this cluster: this one stands by, and takes over when that one stops. If it was started by mistake, stop it",
+      "another router is here, or was: what it owns waits until it has shown that it lives",
     );
   }
 

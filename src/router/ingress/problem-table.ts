@@ -206,6 +206,13 @@ export const REQUEST_PROBLEMS = {
     "The data of the shard that holds this entity is damaged or incomplete, so it is not served at all.",
     "The router's log names what is missing; restore it from a backup.",
   ),
+  shard_moving: retryable(
+    503,
+    "operator",
+    "The entity is on its way to another router",
+    "The shard that holds this entity is moving between routers, or its router has just died, and nobody serves it yet.",
+    "Send the request again, in a second. Nothing of it was begun.",
+  ),
   entity_paused: failure(
     503,
     "operator",

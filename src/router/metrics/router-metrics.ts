@@ -5,8 +5,8 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Registry } from "prom-client";
 import { MEMORY_ACCOUNTS } from "../../core/admission/memory-budget.js";
+import type { CoreSnapshot } from "../../core/core-snapshot.js";
 import type { InvocationRequest } from "../../core/entity/invocation.js";
-import type { CoreSnapshot } from "../../core/router-core.js";
 import { REQUEST_KINDS, type RequestKind } from "../../ports/request-meter.js";
 import type { OutcomeLabel } from "../ingress/answer-reply.js";
 import type { IngressObserver } from "../ingress/http-ingress.js";
