@@ -6,6 +6,7 @@ import type { CommandArrived } from "../../core/input.js";
 import type { Asked } from "../../core/peers/frames.js";
 import { unreachable } from "../../core/unreachable.js";
 import { decodeDeadline, encodeDeadline, encodeTime, encodeWait } from "./moment-codec.js";
+import { copyOf } from "./slab.js";
 
 /** Numbers are never given again. */
 const KIND = {
@@ -140,7 +141,7 @@ function decodeArrived(request: number, reader: ByteReader): CommandArrived {
     request,
     to: decodeAddress(reader),
     name: reader.text(),
-    input: reader.block().slice(),
+    input: copyOf(reader.block()),
     id: reader.text(),
     hasKey: (flags & HAS_KEY) !== 0,
     bodyHash: reader.text(),

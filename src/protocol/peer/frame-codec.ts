@@ -14,6 +14,7 @@ import { decodeAnswer, encodeAnswer } from "./answer-codec.js";
 import { decodeAsked, encodeAsked } from "./asked-codec.js";
 import { decodeEvents, decodeFeedEnd, encodeEvents, encodeFeedEnd } from "./feed-codec.js";
 import { decodeList, encodeList } from "./list-codec.js";
+import { copyOf } from "./slab.js";
 
 export const PEER_FORMAT_VERSION = 1;
 
@@ -35,7 +36,7 @@ const KIND = {
 /** A writer that a longer frame has grown is let go: one large answer is no reason to keep its memory for good. */
 const WRITER_BYTES_KEPT = 1 << 20;
 
-/** One for all frames: the codec is synchronous, and a frame is taken out before the next begins. */
+/** One for all frames: the codec is synchronous, and a frame is copied out before the next begins. */
 let writer = new ByteWriter();
 
 export const peerCodec: PeerCodec = {
@@ -47,9 +48,8 @@ export const peerCodec: PeerCodec = {
     writer.text(to);
     writer.u8(KIND[frame.kind]);
     encodeFrame(writer, frame);
-    const isLong = writer.length > WRITER_BYTES_KEPT;
-    const bytes = writer.take();
-    if (isLong) writer = new ByteWriter();
+    const bytes = copyOf(writer.view());
+    if (bytes.length > WRITER_BYTES_KEPT) writer = new ByteWriter();
     return bytes;
   },
 
