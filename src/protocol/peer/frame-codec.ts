@@ -1,8 +1,11 @@
 /**
  * Frames between routers as bytes. Sent, not kept: docs/formats.md, "Frames between routers"; golden file frames-1.json.
  *
- * Head: version, from, to, kind; then the frame's fields in order. What was decoded shares no memory with the frame, also
- * payloads do not: a small command that waits would hold on to the whole chunk it came in, which nobody has counted.
+ * Head: version, from, to, kind; then the frame's fields in order.
+ *
+ * What was decoded shares no memory with the frame, payloads neither: a frame may be a piece of a larger chunk, which one
+ * small command that waits would keep in memory, uncounted. What was encoded is a view of an array that other frames share;
+ * nobody writes into it again, and it must not be transferred.
  */
 import { ByteReader, MalformedBytes } from "../../core/bytes/byte-reader.js";
 import { ByteWriter } from "../../core/bytes/byte-writer.js";
@@ -14,7 +17,6 @@ import { decodeAnswer, encodeAnswer } from "./answer-codec.js";
 import { decodeAsked, encodeAsked } from "./asked-codec.js";
 import { decodeEvents, decodeFeedEnd, encodeEvents, encodeFeedEnd } from "./feed-codec.js";
 import { decodeList, encodeList } from "./list-codec.js";
-import { copyOf } from "./slab.js";
 
 export const PEER_FORMAT_VERSION = 1;
 
@@ -33,23 +35,40 @@ const KIND = {
   notHere: 11,
 } as const satisfies Record<PeerFrame["kind"], number>;
 
-/** A writer that a longer frame has grown is let go: one large answer is no reason to keep its memory for good. */
-const WRITER_BYTES_KEPT = 1 << 20;
+/**
+ * Frames are written one behind the other into one writer and handed out as views of it, so that a small one costs no array
+ * of its own. Nothing handed out is written over: a writer with this much in it is left to its frames, and a new one begun.
+ */
+const SHARED_BYTES = 16 * 1024;
+/** Longer frames are copied out: their own array is cheap by comparison, and keeps nothing else in memory. */
+const SHARED_FRAME_BYTES_MAX = 4 * 1024;
 
-/** One for all frames: the codec is synchronous, and a frame is copied out before the next begins. */
-let writer = new ByteWriter();
+/** One for all: the codec is synchronous. */
+let writer = newWriter();
+
+/** With room for a last frame, so that it seldom grows. */
+function newWriter(): ByteWriter {
+  return new ByteWriter(SHARED_BYTES + SHARED_FRAME_BYTES_MAX);
+}
 
 export const peerCodec: PeerCodec = {
-  encode({ from, to, frame }: PeerEnvelope): Uint8Array {
-    // Also behind a frame that threw halfway.
-    writer.clear();
-    writer.u8(PEER_FORMAT_VERSION);
-    writer.text(from);
-    writer.text(to);
-    writer.u8(KIND[frame.kind]);
-    encodeFrame(writer, frame);
-    const bytes = copyOf(writer.view());
-    if (bytes.length > WRITER_BYTES_KEPT) writer = new ByteWriter();
+  encode(envelope: PeerEnvelope): Uint8Array {
+    const start = writer.length;
+    try {
+      encodeEnvelope(writer, envelope);
+    } catch (error) {
+      writer.truncate(start);
+      throw error;
+    }
+    const bytes = writer.view(start);
+    if (bytes.length > SHARED_FRAME_BYTES_MAX) {
+      const copy = bytes.slice();
+      writer.truncate(start);
+      // What it has grown to for a frame of megabytes is not kept for good.
+      if (copy.length > SHARED_BYTES) writer = newWriter();
+      return copy;
+    }
+    if (writer.length > SHARED_BYTES) writer = newWriter();
     return bytes;
   },
 
@@ -67,6 +86,14 @@ export const peerCodec: PeerCodec = {
 /** Subclasses of Uint8Array may `slice` without a copy. */
 function plain(bytes: Uint8Array): Uint8Array {
   return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function encodeEnvelope(writer: ByteWriter, { from, to, frame }: PeerEnvelope): void {
+  writer.u8(PEER_FORMAT_VERSION);
+  writer.text(from);
+  writer.text(to);
+  writer.u8(KIND[frame.kind]);
+  encodeFrame(writer, frame);
 }
 
 function encodeFrame(writer: ByteWriter, frame: PeerFrame): void {
