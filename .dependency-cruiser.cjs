@@ -35,6 +35,12 @@ module.exports = {
       to: { path: "^src/", pathNot: "^src/(core|protocol/record)/" },
     },
     {
+      name: "peer-knows-only-core",
+      severity: "error",
+      from: { path: "^src/protocol/peer/" },
+      to: { path: "^src/", pathNot: "^src/(core|protocol/peer)/" },
+    },
+    {
       name: "adapter-knows-no-other-adapter",
       severity: "error",
       from: { path: "^src/((?:journal|directory|snapshots|files|data-lock)-[a-z0-9]+|invoker/[a-z-]+)" },
