@@ -26,9 +26,9 @@ export interface CommandArrived {
   /** Internal commands are open to the admin side only. */
   readonly isAdmin: boolean;
   /** It was sent to an owner of the shard before, and may have run there: its result is looked for first (RULES.md 10). */
-  readonly isRepeat?: boolean;
+  readonly isRepeat: boolean;
   /** A query whose answer a barrier has to prove, and not a lease (RULES.md 5). */
-  readonly isStrict?: boolean;
+  readonly isStrict: boolean;
 }
 
 export type ReadAsked =
@@ -40,7 +40,7 @@ export type ReadAsked =
       /** Wall time after which the client no longer waits: the function may have to fold the state first. */
       readonly deadlineMs: number;
       /** A barrier has to prove the answer, and not a lease. */
-      readonly isStrict?: boolean;
+      readonly isStrict: boolean;
     }
   | {
       readonly kind: "eventsAsked";

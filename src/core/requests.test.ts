@@ -87,6 +87,8 @@ class Bench {
   command(changed: Partial<CommandArrived> = {}): void {
     this.requests.take({
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request: 1,
       to: { type: "shop/cart", id: "1" },
       name: "put",
@@ -147,7 +149,7 @@ test("while the router starts or stops every request is told so, also one for a 
   const starting = new Bench(false);
   starting.command();
   starting.command(unknownType);
-  starting.requests.take({ kind: "stateAsked", request: 2, of: unknownType.to, isAdmin: false, deadlineMs: 1 });
+  starting.requests.take({ kind: "stateAsked", request: 2, of: unknownType.to, isAdmin: false, isStrict: false, deadlineMs: 1 });
   starting.requests.take({ kind: "deadLettersAsked", request: 3, of: null, limit: 5 });
   assert.deepEqual(starting.codes(), ["starting", "starting", "starting", "starting"]);
   const stopping = new Bench();
@@ -184,11 +186,18 @@ test("slow storage refuses commands and lets queries through", () => {
 test("states and events are shown where their type exposes them, and to the admin side; outcomes always", () => {
   const bench = new Bench();
   const of = { type: "shop/cart", id: "1" };
-  bench.requests.take({ kind: "stateAsked", request: 1, of, isAdmin: false, deadlineMs: 1 });
+  bench.requests.take({ kind: "stateAsked", request: 1, of, isAdmin: false, isStrict: false, deadlineMs: 1 });
   bench.requests.take({ kind: "eventsAsked", request: 1, of, after: 0, limit: 1, follow: false, isAdmin: false });
-  bench.requests.take({ kind: "stateAsked", request: 1, of: { ...of, type: "shop/other" }, isAdmin: true, deadlineMs: 1 });
+  bench.requests.take({
+    kind: "stateAsked",
+    request: 1,
+    of: { ...of, type: "shop/other" },
+    isAdmin: true,
+    isStrict: false,
+    deadlineMs: 1,
+  });
   assert.deepEqual(bench.codes(), ["not_exposed", "not_exposed", "unknown_type"]);
-  bench.requests.take({ kind: "stateAsked", request: 1, of, isAdmin: true, deadlineMs: 1 });
+  bench.requests.take({ kind: "stateAsked", request: 1, of, isAdmin: true, isStrict: false, deadlineMs: 1 });
   bench.requests.take({ kind: "outcomeAsked", request: 1, of: { ...of, type: "shop/gone" }, commandId: "c", untilMs: 0 });
   assert.deepEqual(bench.shards[1]?.got, ["stateAsked", "outcomeAsked"]);
 });

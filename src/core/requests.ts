@@ -177,7 +177,7 @@ export class Requests {
       this.problem(asked.request, "shard_refused", `shard ${shard.shard} serves nobody: ${shard.refusal}`);
       return null;
     }
-    if (!("isStrict" in asked) || asked.isStrict !== true) return shard;
+    if (!("isStrict" in asked) || !asked.isStrict) return shard;
     opened.barrier.pass(() => this.take(this.#proven(asked, shard, opened)));
     return null;
   }

@@ -76,7 +76,7 @@ export class TestRouter {
   }
 
   async state(type: string, id: string): Promise<{ version: number; text: string | null }> {
-    const asked = { kind: "stateAsked", of: { type, id }, isAdmin: true, deadlineMs: Infinity } as const;
+    const asked = { kind: "stateAsked", of: { type, id }, isAdmin: true, isStrict: false, deadlineMs: Infinity } as const;
     const answer = await this.#ask((request) => ({ ...asked, request }));
     if (answer.kind !== "state") throw new Error(`no state: ${JSON.stringify(answer)}`);
     return { version: answer.version, text: answer.state === null ? null : Buffer.from(answer.state).toString() };
@@ -129,6 +129,8 @@ export class TestRouter {
   #command(type: string, id: string, name: string, input: string, key: string | null, mode: "call" | "send", delayMs: number) {
     return (request: number): CommandArrived => ({
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: { type, id },
       name,

@@ -174,6 +174,8 @@ export class CoreBench {
     const request = ++this.#requests;
     return {
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: { type, id },
       name: "put",
@@ -194,7 +196,7 @@ export class CoreBench {
   askState(id: string, type = CART, waitMs = Infinity): number {
     const request = ++this.#requests;
     const deadlineMs = this.nowMs + 1_000_000 + waitMs;
-    this.give({ kind: "stateAsked", request, of: { type, id }, isAdmin: true, deadlineMs });
+    this.give({ kind: "stateAsked", request, of: { type, id }, isAdmin: true, isStrict: false, deadlineMs });
     return request;
   }
 

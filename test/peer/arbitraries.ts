@@ -1,8 +1,9 @@
 /** Everything that routers say to one another, as fast-check draws it. A new kind does not compile before it is here. */
 import fc from "fast-check";
-import type { Answer } from "../../src/core/effect.js";
+import type { Answer } from "../../src/core/answer.js";
 import type { HistoryEvent } from "../../src/core/entity/invocation.js";
-import type { Asked, PeerEnvelope, PeerFrame, StreamId } from "../../src/core/peers/frames.js";
+import type { PeerEnvelope, PeerFrame, StreamId } from "../../src/core/peers/frames.js";
+import type { Asked } from "../../src/core/request.js";
 import {
   anyAddress,
   anyBytes,
@@ -50,12 +51,15 @@ export const anyAskedByKind: ByKind<Asked> = {
     mode: fc.constantFrom("call" as const, "send" as const),
     delayMs: anyNumber,
     isAdmin: fc.boolean(),
+    isRepeat: fc.boolean(),
+    isStrict: fc.boolean(),
   }),
   stateAsked: record({
     kind: kind("stateAsked"),
     request: anyNumber,
     of: anyAddress,
     isAdmin: fc.boolean(),
+    isStrict: fc.boolean(),
     deadlineMs: anyDeadline,
   }),
   eventsAsked: record({

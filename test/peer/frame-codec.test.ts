@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import type { Answer, ProblemCode } from "../../src/core/answer.js";
 import { MalformedBytes } from "../../src/core/bytes/byte-reader.js";
 import { ByteWriter } from "../../src/core/bytes/byte-writer.js";
-import type { Answer, ProblemCode } from "../../src/core/effect.js";
-import type { CommandArrived } from "../../src/core/input.js";
 import { NewerFormat } from "../../src/core/ownership/documents.js";
-import type { Asked, PeerEnvelope, PeerFrame } from "../../src/core/peers/frames.js";
+import type { PeerEnvelope, PeerFrame } from "../../src/core/peers/frames.js";
+import type { Asked, CommandArrived } from "../../src/core/request.js";
 import { PEER_FORMAT_VERSION, peerCodec } from "../../src/protocol/peer/frame-codec.js";
 import { spoiled } from "../record/arbitraries.js";
 import { anyAnswerByKind, anyAskedByKind, anyEnvelope, anyFrameByKind, envelopeOf } from "./arbitraries.js";

@@ -1,7 +1,9 @@
 /** One of every frame, with every field and every case in use: what the golden file holds. */
+
+import type { Answer } from "../../src/core/answer.js";
 import { encodeUtf8 } from "../../src/core/bytes/utf8.js";
-import type { Answer } from "../../src/core/effect.js";
-import type { Asked, PeerFrame } from "../../src/core/peers/frames.js";
+import type { PeerFrame } from "../../src/core/peers/frames.js";
+import type { Asked } from "../../src/core/request.js";
 import { ASKED, CART, DEAD_LETTER, LOG, MESSAGE, TILL, TIMER } from "../record/samples.js";
 
 const AT_MS = 1_763_625_600_123;
@@ -13,6 +15,8 @@ const EVENTS = [
 
 const ARRIVED: Asked = {
   kind: "commandArrived",
+  isRepeat: false,
+  isStrict: false,
   request: 300,
   to: CART,
   name: "add",
@@ -31,8 +35,8 @@ const ARRIVED: Asked = {
 const asked: readonly Asked[] = [
   ARRIVED,
   { ...ARRIVED, hasKey: false, bodyHash: "", deadlineMs: Infinity, metadata: [], mode: "send", delayMs: 5_000, isAdmin: true },
-  { kind: "stateAsked", request: 301, of: CART, isAdmin: true, deadlineMs: AT_MS },
-  { kind: "stateAsked", request: 301, of: CART, isAdmin: false, deadlineMs: Infinity },
+  { kind: "stateAsked", request: 301, of: CART, isAdmin: true, isStrict: false, deadlineMs: AT_MS },
+  { kind: "stateAsked", request: 301, of: CART, isAdmin: false, isStrict: false, deadlineMs: Infinity },
   { kind: "eventsAsked", request: 302, of: CART, after: 40, limit: 100, follow: true, isAdmin: false },
   { kind: "outcomeAsked", request: 303, of: CART, commandId: "c-1", untilMs: AT_MS },
   { kind: "timersAsked", request: 304, of: CART, limit: 100 },

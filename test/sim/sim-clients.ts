@@ -246,6 +246,8 @@ export class SimClients {
     this.#askingByRequest.set(request, { kind: "command", record });
     const isTaken = this.#submit({
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: entity,
       name,
@@ -375,6 +377,8 @@ export class SimClients {
     const { id, entity, name, mode } = record;
     const sent = {
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: entity,
       name,
@@ -408,6 +412,8 @@ export class SimClients {
     const wantsLog = entity.type === "sim/set";
     const sent = {
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: entity,
       name: "read",
@@ -441,7 +447,7 @@ export class SimClients {
     this.#world.count("command.state");
     this.#askingByRequest.set(request, { kind: "state", entity, invokedAtMs: this.#world.nowMs });
     const deadlineMs = this.#world.nowMs + 60_000;
-    if (!this.#submit({ kind: "stateAsked", request, of: entity, isAdmin: true, deadlineMs }))
+    if (!this.#submit({ kind: "stateAsked", request, of: entity, isAdmin: true, isStrict: false, deadlineMs }))
       this.#askingByRequest.delete(request);
   }
 

@@ -482,13 +482,16 @@ class Simulation implements Surroundings {
   }
 
   #readBook(entity: EntityAddress, then: (book: FinalBook) => void): void {
-    this.#clients.ask({ kind: "stateAsked", request: 0, of: entity, isAdmin: true, deadlineMs: Infinity }, (answer) => {
-      if (answer.kind !== "state") return;
-      const book = bookOf(answer.state);
-      const { version } = answer;
-      if (DECLARED[entity.type]?.kind !== "event-sourced") then({ book, version, history: null });
-      else this.#readHistory(entity, 0, [], (history) => then({ book, version, history }));
-    });
+    this.#clients.ask(
+      { kind: "stateAsked", request: 0, of: entity, isAdmin: true, isStrict: false, deadlineMs: Infinity },
+      (answer) => {
+        if (answer.kind !== "state") return;
+        const book = bookOf(answer.state);
+        const { version } = answer;
+        if (DECLARED[entity.type]?.kind !== "event-sourced") then({ book, version, history: null });
+        else this.#readHistory(entity, 0, [], (history) => then({ book, version, history }));
+      },
+    );
   }
 
   #readHistory(entity: EntityAddress, after: number, lines: Line[], then: (lines: readonly Line[]) => void): void {

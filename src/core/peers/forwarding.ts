@@ -32,6 +32,8 @@ export interface ForwardingParts {
 }
 
 interface Forwarded {
+  /** Under which it goes to other nodes. */
+  readonly number: number;
   readonly shard: number;
   readonly asked: Asked;
   readonly sinceMs: number;
@@ -48,16 +50,15 @@ const FORWARDED_MAX = 20_000;
 const WAIT_MS_MAX = 10_000;
 /** A shard's descriptor is read again so long after that was in vain. */
 const RETRY_MS = 100;
-/** Asked of a node, and not of a shard. */
-const NO_SHARD = -1;
-/** Numbers of requests that this node makes itself: below those of peers' requests, which count down from -1. */
-const OWN_REQUESTS_FROM = -(2 ** 50);
+/** Asked of a node, whatever shards it has: no owner and no epoch is looked at. */
+const ANY_SHARD = 0;
 
 export class Forwarding {
   readonly #parts: ForwardingParts;
-  readonly #forwardedByRequest = new Map<number, Forwarded>();
-  readonly #waitingByShard = new Map<number, Set<number>>();
-  #ownRequests = 0;
+  readonly #forwardedByNumber = new Map<number, Forwarded>();
+  readonly #numberByRequest = new Map<number, number>();
+  readonly #waitingByShard = new Map<number, Set<Forwarded>>();
+  #numbers = 0;
   #retryAtMs = Infinity;
   #sentCount = 0;
 
@@ -67,16 +68,12 @@ export class Forwarding {
 
   /** Requests that are under way elsewhere, or wait for their shard. */
   get open(): number {
-    return this.#forwardedByRequest.size;
+    return this.#forwardedByNumber.size;
   }
 
   /** Requests that were sent to other nodes. */
   get sent(): number {
     return this.#sentCount;
-  }
-
-  get waitingShards(): readonly number[] {
-    return [...this.#waitingByShard.keys()];
   }
 
   /** Sends a request of another node back to it: nothing was begun. */
@@ -88,88 +85,81 @@ export class Forwarding {
   route(shard: number, asked: Asked): void {
     const { request } = asked;
     if (request < 0 && !this.#parts.isComing(shard)) return this.#parts.turnAway(request, shard);
-    if (this.#forwardedByRequest.size >= FORWARDED_MAX) {
+    if (this.#forwardedByNumber.size >= FORWARDED_MAX) {
       const message = "too many requests wait for other routers";
       return this.#problem(request, { code: "overloaded", message, retryAfterMs: 1_000 });
     }
-    const sinceMs = this.#parts.tickMs();
-    const wasSent = "isRepeat" in asked && asked.isRepeat === true;
-    const forwarded: Forwarded = { shard, asked, sinceMs, gathered: null, to: null, wasSent, retryAtMs: 0 };
-    this.#forwardedByRequest.set(request, forwarded);
+    const forwarded = this.#begin(shard, asked, null);
+    this.#numberByRequest.set(request, forwarded.number);
     this.#go(forwarded);
   }
 
   /** Asks a node for what it has, whatever shards that are; null where it cannot say. */
-  askNode(to: LogId, asked: Asked, then: (answer: Answer | null) => void): void {
-    const request = OWN_REQUESTS_FROM - ++this.#ownRequests;
-    const sinceMs = this.#parts.tickMs();
-    const own = { ...asked, request };
-    const forwarded: Forwarded = { shard: NO_SHARD, asked: own, sinceMs, gathered: then, to, wasSent: true, retryAtMs: 0 };
-    this.#forwardedByRequest.set(request, forwarded);
-    this.#parts.send(to, { kind: "asked", shard: NO_SHARD, epoch: 0, asked: own });
-    this.#retryAtMs = Math.min(this.#retryAtMs, sinceMs + WAIT_MS_MAX);
+  askNode(to: LogId, asked: Asked, gathered: (answer: Answer | null) => void): void {
+    const forwarded = this.#begin(ANY_SHARD, asked, gathered);
+    forwarded.to = to;
+    this.#parts.send(to, { kind: "asked", shard: ANY_SHARD, epoch: 0, asked: { ...asked, request: forwarded.number } });
+    this.#retryAtMs = Math.min(this.#retryAtMs, forwarded.sinceMs + WAIT_MS_MAX);
   }
 
   /** The shard is served here now, or elsewhere than before: what waits for it goes on. */
   moved(shard: number): void {
     const waiting = this.#waitingByShard.get(shard);
-    if (waiting === undefined) return;
-    for (const request of [...waiting]) {
-      const forwarded = this.#forwardedByRequest.get(request);
-      if (forwarded !== undefined) this.#go(forwarded);
-    }
+    if (waiting !== undefined) for (const forwarded of [...waiting]) this.#go(forwarded);
   }
 
-  answered(from: LogId, { request, answer }: PeerFrame & { readonly kind: "answered" }): void {
-    const forwarded = this.#forwardedByRequest.get(request);
+  answered(from: LogId, { request: number, answer }: PeerFrame & { readonly kind: "answered" }): void {
+    const forwarded = this.#forwardedByNumber.get(number);
     // What an earlier owner says of the same command is as true.
     if (forwarded === undefined || (forwarded.to !== from && !forwarded.wasSent)) return;
-    const isFollowed = forwarded.asked.kind === "eventsAsked" && forwarded.asked.follow && answer.kind !== "problem";
-    if (!isFollowed) this.#forget(request, forwarded);
-    if (forwarded.gathered !== null) forwarded.gathered(answer);
-    else this.#parts.effects.push({ kind: "answer", request, answer });
+    const { asked, gathered } = forwarded;
+    const isFollowed = asked.kind === "eventsAsked" && asked.follow && answer.kind !== "problem";
+    if (!isFollowed) this.#forget(forwarded);
+    if (gathered !== null) gathered(answer);
+    else this.#parts.effects.push({ kind: "answer", request: asked.request, answer });
   }
 
-  fed(from: LogId, { request, events, ended }: PeerFrame & { readonly kind: "fed" }): void {
-    const forwarded = this.#forwardedByRequest.get(request);
+  fed(from: LogId, { request: number, events, ended }: PeerFrame & { readonly kind: "fed" }): void {
+    const forwarded = this.#forwardedByNumber.get(number);
     if (forwarded === undefined || forwarded.to !== from) return;
-    if (ended !== null) this.#forget(request, forwarded);
-    this.#parts.effects.push({ kind: "feed", request, events, ended });
+    if (ended !== null) this.#forget(forwarded);
+    this.#parts.effects.push({ kind: "feed", request: forwarded.asked.request, events, ended });
   }
 
-  turnedAway(from: LogId, { request, shard }: PeerFrame & { readonly kind: "turnedAway" }): void {
-    const forwarded = this.#forwardedByRequest.get(request);
+  turnedAway(from: LogId, { request: number, shard }: PeerFrame & { readonly kind: "turnedAway" }): void {
+    const forwarded = this.#forwardedByNumber.get(number);
     if (forwarded === undefined || forwarded.to !== from) return;
     if (forwarded.gathered !== null) {
-      this.#forget(request, forwarded);
+      this.#forget(forwarded);
       return forwarded.gathered(null);
     }
-    this.#wait(request, forwarded);
+    this.#wait(forwarded);
     this.#parts.reread(shard);
   }
 
   /** Whether the request was one of these. Nobody waits for it any more. */
   left(request: number): boolean {
-    const forwarded = this.#forwardedByRequest.get(request);
+    const number = this.#numberByRequest.get(request);
+    const forwarded = number === undefined ? undefined : this.#forwardedByNumber.get(number);
     if (forwarded === undefined) return false;
-    this.#forget(request, forwarded);
-    if (forwarded.to !== null) this.#parts.send(forwarded.to, { kind: "askerLeft", request });
+    this.#forget(forwarded);
+    if (forwarded.to !== null) this.#parts.send(forwarded.to, { kind: "askerLeft", request: forwarded.number });
     return true;
   }
 
   /** What went to that node may have arrived, or its answer may be lost. */
   lost(peer: LogId): void {
-    for (const [request, forwarded] of [...this.#forwardedByRequest]) {
+    for (const forwarded of [...this.#forwardedByNumber.values()]) {
       if (forwarded.to !== peer) continue;
       const { asked, gathered } = forwarded;
       if (gathered !== null) {
-        this.#forget(request, forwarded);
+        this.#forget(forwarded);
         gathered(null);
       } else if (asked.kind === "eventsAsked" && asked.follow) {
-        this.#forget(request, forwarded);
+        this.#forget(forwarded);
         // What it has shown ends somewhere: the reader comes back and says where.
-        this.#parts.effects.push({ kind: "feed", request, events: [], ended: "moved" });
-      } else this.#wait(request, forwarded);
+        this.#parts.effects.push({ kind: "feed", request: asked.request, events: [], ended: "moved" });
+      } else this.#wait(forwarded);
     }
   }
 
@@ -178,20 +168,41 @@ export class Forwarding {
     const tickMs = this.#parts.tickMs();
     if (tickMs < this.#retryAtMs) return;
     this.#retryAtMs = Infinity;
-    for (const [request, forwarded] of [...this.#forwardedByRequest]) this.#look(request, forwarded, tickMs);
+    let isAnyWaiting = false;
+    for (const forwarded of [...this.#forwardedByNumber.values()]) {
+      this.#look(forwarded, tickMs);
+      isAnyWaiting ||= forwarded.to === null || forwarded.gathered !== null;
+    }
     for (const shard of this.#waitingByShard.keys()) this.#parts.reread(shard);
-    if (this.#forwardedByRequest.size > 0) this.#retryAtMs = Math.min(this.#retryAtMs, tickMs + RETRY_MS);
+    if (isAnyWaiting) this.#retryAtMs = tickMs + RETRY_MS;
   }
 
   get wakeAtMs(): number {
     return this.#retryAtMs;
   }
 
-  #look(request: number, forwarded: Forwarded, tickMs: number): void {
+  #begin(shard: number, asked: Asked, gathered: Forwarded["gathered"]): Forwarded {
+    const number = ++this.#numbers;
+    const wasSent = "isRepeat" in asked && asked.isRepeat;
+    const forwarded: Forwarded = {
+      number,
+      shard,
+      asked,
+      sinceMs: this.#parts.tickMs(),
+      gathered,
+      to: null,
+      wasSent,
+      retryAtMs: 0,
+    };
+    this.#forwardedByNumber.set(number, forwarded);
+    return forwarded;
+  }
+
+  #look(forwarded: Forwarded, tickMs: number): void {
     const { asked, sinceMs, to, gathered, wasSent } = forwarded;
     if (gathered !== null) {
       if (tickMs - sinceMs < WAIT_MS_MAX) return;
-      this.#forget(request, forwarded);
+      this.#forget(forwarded);
       return gathered(null);
     }
     const isOverdue = "deadlineMs" in asked ? asked.deadlineMs <= this.#parts.nowMs() : tickMs - sinceMs > WAIT_MS_MAX;
@@ -201,48 +212,48 @@ export class Forwarding {
       if (forwarded.retryAtMs <= tickMs) this.#go(forwarded);
       return;
     }
-    this.#forget(request, forwarded);
-    if (request < 0) return this.#parts.turnAway(request, forwarded.shard);
+    this.#forget(forwarded);
+    if (asked.request < 0) return this.#parts.turnAway(asked.request, forwarded.shard);
     const message = "the shard is on its way from one router to another, and has not arrived in time; nothing was begun";
-    this.#problem(request, { code: "shard_moving", message, retryAfterMs: 1_000 });
+    this.#problem(asked.request, { code: "shard_moving", message, retryAfterMs: 1_000 });
   }
 
   #go(forwarded: Forwarded): void {
-    const { shard, asked } = forwarded;
-    const { request } = asked;
+    const { shard, asked, number } = forwarded;
     if (this.#parts.isServedHere(shard)) {
-      this.#forget(request, forwarded);
+      this.#forget(forwarded);
       return this.#parts.serve(forwarded.wasSent ? repeated(asked) : asked);
     }
-    const owner = request < 0 ? null : this.#parts.ownerOf(shard);
-    if (owner === null) {
-      if (request < 0 && !this.#parts.isComing(shard)) {
-        this.#forget(request, forwarded);
-        return this.#parts.turnAway(request, shard);
-      }
-      return this.#wait(request, forwarded);
+    if (asked.request < 0) {
+      if (this.#parts.isComing(shard)) return this.#wait(forwarded);
+      this.#forget(forwarded);
+      return this.#parts.turnAway(asked.request, shard);
     }
-    const epoch = this.#parts.epochOf(shard);
-    this.#waitingByShard.get(shard)?.delete(request);
+    const owner = this.#parts.ownerOf(shard);
+    if (owner === null) return this.#wait(forwarded);
+    this.#waitingByShard.get(shard)?.delete(forwarded);
     forwarded.to = owner;
     this.#sentCount++;
-    this.#parts.send(owner, { kind: "asked", shard, epoch, asked: forwarded.wasSent ? repeated(asked) : asked });
+    const sent = { ...(forwarded.wasSent ? repeated(asked) : asked), request: number };
+    this.#parts.send(owner, { kind: "asked", shard, epoch: this.#parts.epochOf(shard), asked: sent });
     forwarded.wasSent = true;
   }
 
-  #wait(request: number, forwarded: Forwarded): void {
+  #wait(forwarded: Forwarded): void {
     forwarded.to = null;
     forwarded.retryAtMs = this.#parts.tickMs() + RETRY_MS;
     this.#retryAtMs = Math.min(this.#retryAtMs, forwarded.retryAtMs);
     const waiting = this.#waitingByShard.get(forwarded.shard);
-    if (waiting === undefined) this.#waitingByShard.set(forwarded.shard, new Set([request]));
-    else waiting.add(request);
+    if (waiting === undefined) this.#waitingByShard.set(forwarded.shard, new Set([forwarded]));
+    else waiting.add(forwarded);
   }
 
-  #forget(request: number, { shard }: Forwarded): void {
-    this.#forwardedByRequest.delete(request);
+  #forget(forwarded: Forwarded): void {
+    const { number, shard, asked, gathered } = forwarded;
+    this.#forwardedByNumber.delete(number);
+    if (gathered === null) this.#numberByRequest.delete(asked.request);
     const waiting = this.#waitingByShard.get(shard);
-    waiting?.delete(request);
+    waiting?.delete(forwarded);
     if (waiting?.size === 0) this.#waitingByShard.delete(shard);
   }
 

@@ -353,7 +353,7 @@ export class Invocations {
         for (const request of item.waiters) asked.push(askedAgain(slot, item, request));
       }
       for (const { request, deadlineMs } of slot.readers)
-        asked.push({ kind: "stateAsked", request, of: slot.address, isAdmin: true, deadlineMs });
+        asked.push({ kind: "stateAsked", request, of: slot.address, isAdmin: true, isStrict: false, deadlineMs });
     }
     this.#context.slotByKey.clear();
     return asked;
@@ -385,6 +385,7 @@ export class Invocations {
 function askedAgain({ address }: EntitySlot, { command }: Item, request: number): CommandArrived {
   return {
     kind: "commandArrived",
+    isStrict: false,
     request,
     to: address,
     name: command.name,

@@ -1,7 +1,8 @@
 /** Answers as bytes: a kind, then the fields in order. Sent: docs/formats.md, "Frames between routers". */
+
+import type { Answer, Problem, ProblemCode } from "../../core/answer.js";
 import { type ByteReader, MalformedBytes } from "../../core/bytes/byte-reader.js";
 import type { ByteWriter } from "../../core/bytes/byte-writer.js";
-import type { Answer, Problem, ProblemCode } from "../../core/effect.js";
 import { decodeAddress, decodeOutcome, encodeAddress, encodeOutcome } from "../../core/entity/command-codec.js";
 import { readDeadLetter, writeDeadLetter } from "../../core/store/key-spaces/dead-letter.js";
 import { readTimer, writeTimer } from "../../core/store/key-spaces/timer.js";

@@ -2,8 +2,7 @@
 import { type ByteReader, MalformedBytes } from "../../core/bytes/byte-reader.js";
 import type { ByteWriter } from "../../core/bytes/byte-writer.js";
 import { decodeAddress, decodeMetadata, encodeAddress, encodeMetadata } from "../../core/entity/command-codec.js";
-import type { CommandArrived } from "../../core/input.js";
-import type { Asked } from "../../core/peers/frames.js";
+import type { Asked, CommandArrived } from "../../core/request.js";
 import { unreachable } from "../../core/unreachable.js";
 import { decodeDeadline, encodeDeadline, encodeTime, encodeWait } from "./moment-codec.js";
 import { copyOf } from "./slab.js";
@@ -29,6 +28,7 @@ export function encodeAsked(writer: ByteWriter, asked: Asked): void {
     case "stateAsked":
       encodeAddress(writer, asked.of);
       encodeFlag(writer, asked.isAdmin);
+      encodeFlag(writer, asked.isStrict);
       return encodeDeadline(writer, asked.deadlineMs);
     case "eventsAsked":
       encodeAddress(writer, asked.of);
@@ -70,6 +70,7 @@ export function decodeAsked(reader: ByteReader): Asked {
         request,
         of: decodeAddress(reader),
         isAdmin: reader.flag(),
+        isStrict: reader.flag(),
         deadlineMs: decodeDeadline(reader),
       };
     case KIND.eventsAsked:
@@ -117,11 +118,19 @@ export function decodeAsked(reader: ByteReader): Asked {
 const HAS_KEY = 1;
 const IS_SEND = 2;
 const IS_ADMIN = 4;
-const ALL_FLAGS = 7;
+const IS_REPEAT = 8;
+const IS_STRICT = 16;
+const ALL_FLAGS = 31;
 
 /** The hot path of forwarded commands. */
 function encodeArrived(writer: ByteWriter, asked: CommandArrived): void {
-  writer.u8((asked.hasKey ? HAS_KEY : 0) | (asked.mode === "send" ? IS_SEND : 0) | (asked.isAdmin ? IS_ADMIN : 0));
+  writer.u8(
+    (asked.hasKey ? HAS_KEY : 0) |
+      (asked.mode === "send" ? IS_SEND : 0) |
+      (asked.isAdmin ? IS_ADMIN : 0) |
+      (asked.isRepeat ? IS_REPEAT : 0) |
+      (asked.isStrict ? IS_STRICT : 0),
+  );
   encodeAddress(writer, asked.to);
   writer.text(asked.name);
   writer.block(asked.input);
@@ -151,6 +160,8 @@ function decodeArrived(request: number, reader: ByteReader): CommandArrived {
     mode: flags & IS_SEND ? "send" : "call",
     delayMs: reader.varint(),
     isAdmin: (flags & IS_ADMIN) !== 0,
+    isRepeat: (flags & IS_REPEAT) !== 0,
+    isStrict: (flags & IS_STRICT) !== 0,
   };
 }
 

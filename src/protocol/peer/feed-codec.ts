@@ -1,7 +1,8 @@
 /** History events in frames, and how a feed of them ends. */
+
+import type { FeedEnd } from "../../core/answer.js";
 import { type ByteReader, MalformedBytes } from "../../core/bytes/byte-reader.js";
 import type { ByteWriter } from "../../core/bytes/byte-writer.js";
-import type { FeedEnd } from "../../core/effect.js";
 import type { HistoryEvent } from "../../core/entity/invocation.js";
 import { decodeList, encodeList } from "./list-codec.js";
 import { encodeTime } from "./moment-codec.js";
