@@ -38,7 +38,7 @@ export class DirectoryClient {
   readonly #swapByKey = new Map<string, Swap>();
   readonly #recordReads = new Map<
     string,
-    { readonly countMax: number; readonly bytesMax: number; readonly then: ((bodies: readonly Uint8Array[]) => void)[] }
+    { readonly countMax: number; readonly bytesMax: number; readonly askers: ((bodies: readonly Uint8Array[]) => void)[] }
   >();
   readonly #valueReads = new Map<string, { readonly length: number; readonly then: (bytes: Uint8Array | null) => void }>();
   readonly #appends = new Map<string, (outcome: AppendOutcome) => void>();
@@ -104,10 +104,10 @@ export class DirectoryClient {
     const key = recordKey(log, position);
     const waiting = this.#recordReads.get(key);
     if (waiting !== undefined) {
-      waiting.then.push(then);
+      waiting.askers.push(then);
       return;
     }
-    this.#recordReads.set(key, { countMax, bytesMax, then: [then] });
+    this.#recordReads.set(key, { countMax, bytesMax, askers: [then] });
     this.#effects.push({ kind: "readRecords", log, position, countMax, bytesMax });
   }
 
@@ -204,7 +204,7 @@ export class DirectoryClient {
     }
     this.#recordReads.delete(key);
     this.#failures = 0;
-    for (const then of read.then) then(outcome.bodies);
+    for (const then of read.askers) then(outcome.bodies);
     return true;
   }
 
