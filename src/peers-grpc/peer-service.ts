@@ -31,6 +31,8 @@ export const CLIENT_OPTIONS: ChannelOptions = {
   "grpc.enable_http_proxy": 0,
   "grpc.use_local_subchannel_pool": 1,
   "grpc.service_config_disable_resolution": 1,
+  // Of any name: names are not looked at (tls.ts), and an address would not do as one.
+  "grpc.ssl_target_name_override": "holdfast.peer",
 };
 
 export const SERVER_OPTIONS: ChannelOptions = {
