@@ -23,8 +23,9 @@ export const NEWEST_VERSION = 1;
 export const SESSION_BYTES = 16;
 
 const MAGIC = [0x48, 0x46, 0x50];
-/** `host:port`, the host perhaps in brackets. Goes into a dialled name and into the log. */
-export const PEER_ADDRESS = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}$/;
+/** `host:port`, the host perhaps in brackets. */
+const ADDRESS = /^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})$/;
+const PORT_MAX = 65_535;
 const CLUSTER_CHARACTERS_MAX = 256;
 const SESSION = /^[0-9a-f]{32}$/;
 
@@ -54,7 +55,7 @@ export function decodeHello(message: Uint8Array): Hello {
   };
   if (hello.cluster.length > CLUSTER_CHARACTERS_MAX) throw new MalformedBytes("a cluster's name that is too long");
   if (!SESSION.test(hello.session)) throw new MalformedBytes("a session that is none");
-  if (!PEER_ADDRESS.test(hello.address)) throw new MalformedBytes("an address that is none");
+  if (!isPeerAddress(hello.address)) throw new MalformedBytes("an address that is none");
   return hello;
 }
 
@@ -68,4 +69,10 @@ export function helloProblem(hello: Hello, cluster: string): string | null {
     return `it belongs to cluster ${JSON.stringify(hello.cluster)}, this node to ${JSON.stringify(cluster)}`;
   }
   return null;
+}
+
+/** An address goes into a name that is dialled, and into the log: nothing else may. */
+export function isPeerAddress(address: string): boolean {
+  const port = Number(ADDRESS.exec(address)?.[1] ?? 0);
+  return port > 0 && port <= PORT_MAX;
 }

@@ -14,7 +14,7 @@ import type { ClockPort } from "../ports/clock.js";
 import type { PeerListener } from "../ports/peers.js";
 import { BEAT, costOf, FrameQueue, type QueueTotal } from "./frame-queue.js";
 import { FrameReader } from "./frame-reader.js";
-import { decodeHello, encodeHello, type Hello, helloProblem, PEER_ADDRESS } from "./hello.js";
+import { decodeHello, encodeHello, type Hello, helloProblem, isPeerAddress } from "./hello.js";
 import {
   ALL_QUEUES_BYTES_MAX,
   BACK_OFF_FIRST_MS,
@@ -183,7 +183,7 @@ export class Peer {
   }
 
   #dial(): void {
-    if (!PEER_ADDRESS.test(this.address)) return this.#over("this is no address of a node");
+    if (!isPeerAddress(this.address)) return this.#over("this is no address of a node");
     const stream = this.#context.dial(this.address, {
       message: (bytes) => this.#answered(stream, bytes),
       ended: (reason) => this.#ended(stream, reason),
