@@ -22,6 +22,7 @@ import {
   withoutDeployment,
 } from "./deployment/deployment-book.js";
 import { ManifestProblem, type OperatorPolicies, readManifest } from "./deployment/manifest-reader.js";
+import { Repeated } from "./deployment/repeated.js";
 import type { AdminProblemCode } from "./ingress/problem-table.js";
 import type { TypeCatalog } from "./ingress/type-catalog.js";
 
@@ -74,6 +75,13 @@ const DISCOVER_MS = 10_000;
 /** A configured endpoint that is down is asked again after the first time, up to the last. */
 const RETRY_FIRST_MS = 500;
 const RETRY_LAST_MS = 30_000;
+/**
+ * What was changed through another router is seen after this time. It costs one read of the directory each, and an idle router
+ * has three store requests a second for everything.
+ */
+const LOOK_EVERY_MS = 5_000;
+/** By then every router that can renew its lease has noticed that a deployment serves no longer: one look that failed included. */
+const NOTICED_MS = 2 * LOOK_EVERY_MS;
 
 export class Registration implements TypeCatalog {
   readonly #options: RegistrationOptions;
@@ -85,10 +93,15 @@ export class Registration implements TypeCatalog {
   #background: readonly Promise<void>[] = [];
   #typeByName: ReadonlyMap<string, EntityType> = new Map();
   #active: readonly ActiveDeployment[] = [];
+  #published: DeploymentBook | null = null;
+  readonly #looks: Repeated;
+  /** Why the book could not be followed the last time; null: it could. */
+  #trouble: string | null = null;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
     this.#book = new BookStore(options.directory, options.entropy);
+    this.#looks = new Repeated(options.clock, LOOK_EVERY_MS, () => this.#follow());
   }
 
   get(name: string): EntityType | undefined {
@@ -112,10 +125,14 @@ export class Registration implements TypeCatalog {
     return this.names().flatMap((name) => this.#typeByName.get(name) ?? []);
   }
 
-  /** Reads what is registered, and begins to register the configured endpoints in the background. Throws `BookProblem`. */
+  /**
+   * Reads what is registered, and follows it from then on. Begins to register the configured endpoints in the background.
+   * Throws `BookProblem`.
+   */
   async open(): Promise<void> {
     await this.#book.open();
     await this.#publish();
+    this.#looks.start();
     const known = this.#book.book.deployments;
     for (const { url } of this.#options.functions) {
       if (!known.some((deployment) => isSameEndpoint(deployment.url, url))) this.#pending.add(url);
@@ -134,6 +151,7 @@ export class Registration implements TypeCatalog {
 
   async close(): Promise<void> {
     this.#stopping.abort();
+    await this.#looks.stop();
     await Promise.all(this.#background);
     await Promise.all([...this.#invokerByKey.values()].map((invoker) => invoker.close()));
   }
@@ -174,7 +192,7 @@ export class Registration implements TypeCatalog {
   /** Back to what was active before the last change, at once and unconditionally. */
   async rollback(): Promise<RegistrationOutcome> {
     const changed = await this.#book.change((book) => {
-      const before = rolledBack(book);
+      const before = rolledBack(book, this.#options.clock.nowMs());
       if (before === null) return refused("nothing_to_roll_back", "nothing was active before");
       return { kind: "changed", book: before };
     });
@@ -184,12 +202,17 @@ export class Registration implements TypeCatalog {
     return { kind: "done", deployment: null, warnings: [] };
   }
 
-  /** Forgets a deployment that nothing needs any more, so that its endpoint may go. */
+  /**
+   * Forgets a deployment that nothing needs any more, so that its endpoint may go. Invocations of it that run here are counted;
+   * for those of other routers it has to rest so long that they have noticed, and what they had begun is over.
+   */
   async remove(id: string): Promise<RegistrationOutcome> {
     const open = this.#options.openInvocations(id);
     if (open > 0) return refused("deployment_in_use", `${id} is needed: ${open} of its invocations are under way`);
     const changed = await this.#book.change((book) => {
-      const removal = withoutDeployment(book, id);
+      const url = book.deployments.find((deployment) => deployment.id === id)?.url ?? "";
+      const restMs = NOTICED_MS + this.#endpoint(url).limits.timeoutMs;
+      const removal = withoutDeployment(book, id, this.#options.clock.nowMs(), restMs);
       if (removal.kind === "missing") return refused("deployment_not_found", `no deployment '${id.slice(0, 100)}' is registered`);
       if (removal.kind === "needed") return refused("deployment_in_use", `${id} is needed: ${removal.why}`);
       return { kind: "changed", book: removal.book };
@@ -204,6 +227,7 @@ export class Registration implements TypeCatalog {
     found: DiscoverOutcome,
     force: boolean,
     options: FunctionSettings | null = null,
+    isOnlyIfNew = false,
   ): Promise<RegistrationOutcome> {
     if (found.kind === "unavailable") return refused("endpoint_unreachable", `${url}: ${found.message}`);
     if (found.kind === "malformed") return refused("manifest_malformed", `${url}: ${found.message}`);
@@ -221,6 +245,7 @@ export class Registration implements TypeCatalog {
     const served = types.map(({ name }) => name).sort();
     const deployment = { id, url: exact, registeredAtMs: this.#options.clock.nowMs(), types: served };
     const outcome = await this.#promote(id, types, force, (book) => {
+      if (isOnlyIfNew && book.deployments.some((known) => known.id === id)) return null;
       const registered = withDeployment(book, deployment);
       return options === null ? registered : withEndpoint(registered, { ...options, url: exact });
     });
@@ -234,11 +259,14 @@ export class Registration implements TypeCatalog {
     id: string,
     types: readonly EntityType[],
     force: boolean,
-    prepare: (book: DeploymentBook) => DeploymentBook,
+    /** Null: the book stays as it is. */
+    prepare: (book: DeploymentBook) => DeploymentBook | null,
   ): Promise<RegistrationOutcome> {
     let warnings: readonly RegistrationWarning[] = [];
     const changed = await this.#book.change((book) => {
-      const promotion = promoted(prepare(book), id, types, force, this.#options.clock.nowMs());
+      const prepared = prepare(book);
+      if (prepared === null) return { kind: "changed", book };
+      const promotion = promoted(prepared, id, types, force, this.#options.clock.nowMs());
       if (promotion.kind === "refused") {
         const detail = `${promotion.reasons.length} thing(s) that what is stored may need would be missing`;
         return { kind: "refused", code: "deployment_incompatible", detail, reasons: promotion.reasons };
@@ -259,11 +287,31 @@ export class Registration implements TypeCatalog {
       const deployments: ActiveDeployment[] = [];
       for (const id of new Set(Object.values(book.active))) deployments.push(await this.#activeDeployment(book, id));
       if (book !== this.#book.book) continue;
+      this.#published = book;
       this.#active = deployments;
       this.#typeByName = new Map(deployments.flatMap(({ types }) => types).map((type) => [type.name, type]));
       this.#options.changed(deployments);
       return;
     }
+  }
+
+  /** Looks whether the book was changed through another router. A router that works goes on with what it knows, whatever is there. */
+  async #follow(): Promise<void> {
+    let trouble: string | null;
+    try {
+      trouble = await this.#book.refresh();
+      if (trouble === null && this.#published !== this.#book.book) {
+        await this.#publish();
+        this.#options.log.info({ active: this.#book.book.active }, "the deployments were changed through another router");
+      }
+    } catch (error) {
+      trouble = error instanceof Error ? error.message : String(error);
+    }
+    if (trouble !== null && trouble !== this.#trouble) {
+      const message = "the deployments cannot be followed; what served goes on, and what other routers change is not seen";
+      this.#options.log.error({ detail: trouble }, message);
+    } else if (trouble === null && this.#trouble !== null) this.#options.log.info({}, "the deployments are followed again");
+    this.#trouble = trouble;
   }
 
   async #activeDeployment(book: DeploymentBook, id: string): Promise<ActiveDeployment> {
@@ -298,7 +346,10 @@ export class Registration implements TypeCatalog {
     this.#pending.delete(url);
   }
 
-  /** Known deployments are left as they are: the operator may have rolled one of them back. */
+  /**
+   * Known deployments are left as they are: the operator may have rolled one of them back. Another router with the same
+   * settings may register it meanwhile: then the book, read again, has it.
+   */
   async #registerIfNew(url: string): Promise<RegistrationOutcome> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DISCOVER_MS)]);
     const found = await this.#invoker(url).discover(signal);
@@ -306,7 +357,7 @@ export class Registration implements TypeCatalog {
       const known = this.#view(deploymentId(found.endpoint ?? url, found.manifest));
       if (known !== null) return { kind: "done", deployment: known, warnings: [] };
     }
-    return this.#adopt(url, found, false);
+    return this.#adopt(url, found, false, null, true);
   }
 
   #view(id: string): DeploymentView | null {

@@ -2,7 +2,7 @@
  * Which deployments there are, which of them serves each entity type, what was active before, and what stored data may
  * need: one document of the directory, changed as a whole. Pure: every operation gives a new book.
  *
- * Persisted (docs/formats.md): JSON, `format` 1.
+ * Persisted by book-codec.ts.
  */
 import {
   type Incompatibility,
@@ -17,7 +17,6 @@ import { isSameEndpoint } from "../config/endpoint-address.js";
 import type { FunctionSettings } from "../config/settings.js";
 
 export const BOOK_KEY = "deployments";
-const FORMAT = 1;
 /** Rollbacks go back so far; older maps are forgotten. */
 const PAST_MAX = 20;
 /** Deployments that were never promoted again since so many others came are forgotten, their documents stay. */
@@ -28,6 +27,8 @@ export interface RegisteredDeployment {
   readonly url: string;
   readonly registeredAtMs: number;
   readonly types: readonly string[];
+  /** When it last stopped serving; absent while it serves, or never did. Other routers follow a little later. */
+  readonly servedUntilMs?: number;
 }
 
 type ActiveMap = Readonly<Record<string, string>>;
@@ -111,9 +112,9 @@ function orphanedBy(book: DeploymentBook, id: string, types: readonly EntityType
 }
 
 /** What was active before the last change; null where nothing is known. The way back always works at once. */
-export function rolledBack(book: DeploymentBook): DeploymentBook | null {
+export function rolledBack(book: DeploymentBook, nowMs: number): DeploymentBook | null {
   const last = book.past.at(-1);
-  return last === undefined ? null : { ...book, active: last.active, past: book.past.slice(0, -1) };
+  return last === undefined ? null : serving(book, { active: last.active, past: book.past.slice(0, -1) }, nowMs);
 }
 
 export type Removal =
@@ -121,13 +122,23 @@ export type Removal =
   | { readonly kind: "needed"; readonly why: string }
   | { readonly kind: "missing" };
 
-/** Forgets a deployment that serves nothing and that no rollback would bring back next. Rollbacks that go further end before it. */
-export function withoutDeployment(book: DeploymentBook, id: string): Removal {
-  if (!book.deployments.some((deployment) => deployment.id === id)) return { kind: "missing" };
+/**
+ * Forgets a deployment that serves nothing and that no rollback would bring back next. Rollbacks that go further end before
+ * it. It must not have served for `restMs`: until then other routers may call it.
+ */
+export function withoutDeployment(book: DeploymentBook, id: string, nowMs: number, restMs: number): Removal {
+  const found = book.deployments.find((deployment) => deployment.id === id);
+  if (found === undefined) return { kind: "missing" };
   const served = Object.entries(book.active).filter(([, by]) => by === id);
   if (served.length > 0) return { kind: "needed", why: `it serves ${served.map(([name]) => name).join(", ")}` };
   const isNamed = book.past.map(({ active }) => Object.values(active).includes(id));
   if (isNamed.at(-1) === true) return { kind: "needed", why: "a rollback would go back to it" };
+  const leftMs = found.servedUntilMs === undefined ? 0 : found.servedUntilMs + restMs - nowMs;
+  if (leftMs > 0) {
+    const seconds = Math.ceil(leftMs / 1_000);
+    const why = `it served until a moment ago, and other routers may still have invocations of it; try again in ${seconds} s`;
+    return { kind: "needed", why };
+  }
   return {
     kind: "removed",
     book: {
@@ -141,68 +152,23 @@ export function withoutDeployment(book: DeploymentBook, id: string): Removal {
 function withActive(book: DeploymentBook, active: ActiveMap, nowMs: number): DeploymentBook {
   if (isSame(book.active, active)) return book;
   const past = Object.keys(book.active).length === 0 ? [] : [...book.past, { endedAtMs: nowMs, active: book.active }];
-  return { ...book, active, past: past.slice(-PAST_MAX) };
+  return serving(book, { active, past: past.slice(-PAST_MAX) }, nowMs);
+}
+
+/** Changes what serves, and notes of whatever serves no longer until when it did. */
+function serving(book: DeploymentBook, change: Pick<DeploymentBook, "active" | "past">, nowMs: number): DeploymentBook {
+  const before = new Set(Object.values(book.active));
+  const after = new Set(Object.values(change.active));
+  const deployments = book.deployments.map((deployment) => {
+    if (before.has(deployment.id) && !after.has(deployment.id)) return { ...deployment, servedUntilMs: nowMs };
+    if (!after.has(deployment.id)) return deployment;
+    const { servedUntilMs: _, ...others } = deployment;
+    return others;
+  });
+  return { ...book, ...change, deployments };
 }
 
 function isSame(left: ActiveMap, right: ActiveMap): boolean {
   const names = Object.keys(left);
   return names.length === Object.keys(right).length && names.every((name) => left[name] === right[name]);
-}
-
-/** The book cannot be read: what it says is not known, and must not be written over. */
-export class BookProblem extends Error {
-  override readonly name = "BookProblem";
-  readonly code: "format_newer" | "document_damaged";
-
-  constructor(code: "format_newer" | "document_damaged", message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-export function encodeBook({ endpoints, ...book }: DeploymentBook): Uint8Array {
-  const needs = Object.fromEntries(
-    [...book.needs].map(([name, { events, commands, replies, ...rest }]) => [
-      name,
-      { ...rest, events: Object.fromEntries(events), commands: [...commands], replies: [...replies] },
-    ]),
-  );
-  return Buffer.from(JSON.stringify({ format: FORMAT, ...book, needs, ...(endpoints.length > 0 && { endpoints }) }));
-}
-
-/** Throws `BookProblem`. */
-export function decodeBook(body: Uint8Array): DeploymentBook {
-  let document: StoredBook;
-  try {
-    document = JSON.parse(Buffer.from(body).toString());
-  } catch (error) {
-    throw new BookProblem("document_damaged", `the document '${BOOK_KEY}' is not JSON: ${(error as Error).message}`);
-  }
-  if (document.format !== FORMAT) {
-    throw new BookProblem(
-      "format_newer",
-      `the document '${BOOK_KEY}' has format ${document.format}, this version reads ${FORMAT}`,
-    );
-  }
-  const needs = Object.entries(document.needs).map(([name, { events, commands, replies, ...rest }]): [string, TypeNeeds] => [
-    name,
-    { ...rest, events: new Map(Object.entries(events)), commands: new Set(commands), replies: new Set(replies) },
-  ]);
-  const { deployments, active, past, endpoints = [] } = document;
-  return { deployments, active, past, needs: new Map(needs), endpoints };
-}
-
-interface StoredBook extends Omit<DeploymentBook, "needs" | "endpoints"> {
-  readonly format: number;
-  readonly endpoints?: readonly FunctionSettings[];
-  readonly needs: Readonly<
-    Record<
-      string,
-      Omit<TypeNeeds, "events" | "commands" | "replies"> & {
-        readonly events: Readonly<Record<string, number>>;
-        readonly commands: readonly string[];
-        readonly replies: readonly string[];
-      }
-    >
-  >;
 }

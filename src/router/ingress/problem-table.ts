@@ -331,7 +331,7 @@ export const ADMIN_PROBLEMS = {
   deployment_in_use: caller(
     409,
     "The deployment is needed",
-    "It serves an entity type, a rollback would go back to it, or invocations of it are under way; the detail says which.",
+    "It serves an entity type, a rollback would go back to it, or invocations of it are under way, or may be in another router; the detail says which.",
     "Register or promote another deployment first, or try again when its invocations have ended.",
   ),
   nothing_to_roll_back: caller(
