@@ -207,7 +207,9 @@ describe("routers on one directory", () => {
     await real.swap("deployments", found.document.token, { token: "again", body: read.document.body });
     await cluster.pass(LOOK_MS);
     assert.equal(await router.register(URL_A), first);
-    await real.remove("deployments", "again");
+    const last = await real.read("deployments");
+    assert.ok(last.kind === "found");
+    assert.equal((await real.remove("deployments", last.document.token)).kind, "happened");
     await cluster.pass(LOOK_MS);
     assert.equal(router.serving, first, "a book that is gone tells nothing");
   });
