@@ -40,7 +40,7 @@ export class Requests {
     const { types, admission } = this.#parts;
     // First: while the router starts it cannot know which types there will be.
     if (this.#openFor(input.request) === null) return;
-    const served = types.get(input.to.type);
+    const served = types.servedTo(input.to);
     if (served === null) return this.problem(input.request, "unknown_type", types.unknownType(input.to.type));
     const { type } = served;
     const query = type.queries.get(input.name);
@@ -62,7 +62,7 @@ export class Requests {
     const shard = this.#shardFor(input.of, input.request);
     if (shard === null) return;
     const { types } = this.#parts;
-    const type = types.get(input.of.type)?.type ?? null;
+    const type = types.servedTo(input.of)?.type ?? null;
     if (input.kind === "outcomeAsked") return shard.read(input, type);
     if (type === null) return this.problem(input.request, "unknown_type", types.unknownType(input.of.type));
     const isState = input.kind === "stateAsked";
@@ -74,7 +74,7 @@ export class Requests {
   admin(input: AdminAsked): void {
     if (input.kind === "deadLettersAsked") return this.#deadLetters(input);
     const shard = this.#shardFor(input.of, input.request);
-    shard?.admin(input, input.of, this.#parts.types.get(input.of.type)?.type ?? null);
+    shard?.admin(input, input.of, this.#parts.types.servedTo(input.of)?.type ?? null);
   }
 
   /** What admission goes by. Once a turn. */

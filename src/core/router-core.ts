@@ -11,6 +11,7 @@ import { AdmissionControl } from "./admission/admission.js";
 import { MemoryBudget } from "./admission/memory-budget.js";
 import { MalformedBytes } from "./bytes/byte-reader.js";
 import type { CoreSettings, CoreTools } from "./core-settings.js";
+import { type CommandCounts, CommandTally } from "./deployment/command-tally.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
 import type { Effect, EndReason } from "./effect.js";
 import { type EntityAddress, shardOfHash } from "./entity/address.js";
@@ -56,7 +57,8 @@ export class RouterCore {
   readonly #client = new DirectoryClient(this.#effects, (code, message) => this.#refuse(code, message));
   readonly #gate = new Gate();
   readonly #dispatcher = new Dispatcher();
-  readonly #invoking = new Invoking(this.#dispatcher, this.#effects);
+  readonly #tally = new CommandTally();
+  readonly #invoking = new Invoking(this.#dispatcher, this.#effects, this.#tally);
   readonly #ids: IncarnationIds;
   readonly #ownNode: OwnNode;
   readonly #budget: MemoryBudget;
@@ -181,6 +183,7 @@ export class RouterCore {
       cache: this.#cache,
       stores: shards.map((shard) => shard.state.store.statistics),
       dispatch: this.#dispatcher.snapshot(),
+      commands: this.#tally.byDeployment,
     };
   }
 
@@ -260,6 +263,7 @@ export class RouterCore {
       case "deploymentsChanged":
         this.#types.deploy(input.deployments, input.placements);
         this.#dispatcher.setDeployments(input.deployments);
+        this.#tally.retain(new Set(input.deployments.map(({ id }) => id)));
         for (const shard of this.#opened?.shards ?? []) shard.typesChanged();
         return;
       case "valueWritten":
@@ -445,6 +449,9 @@ export class RouterCore {
         return core.#tickMs;
       },
       typeOf: (name) => this.#types.get(name),
+      servedTo: (address) => this.#types.servedTo(address),
+      isOfCanary: (address) => this.#types.isOfCanary(address),
+      takeBack: (address) => this.#types.takeBack(address),
       hashOf: (address) => this.#types.hashOf(address),
       shardOf: (address) => this.#shardOf(address),
       send: (message) => this.#opened?.shards[message.targetShard]?.receive(message) === true,
@@ -497,4 +504,6 @@ export interface CoreSnapshot {
   readonly cache: CacheBudget;
   readonly stores: readonly ShardStore["statistics"][];
   readonly dispatch: ReturnType<Dispatcher["snapshot"]>;
+  /** What became of commands in this incarnation, by deployment. */
+  readonly commands: ReadonlyMap<string, Readonly<CommandCounts>>;
 }

@@ -1,9 +1,10 @@
 /**
- * The book of deployments as bytes: JSON. Persisted (docs/formats.md). Format 2 adds when a deployment stopped serving; a
- * book without that is still written as format 1, so that a router of the version before reads it.
+ * The book of deployments as bytes: JSON. Persisted (docs/formats.md). Format 2 adds when a deployment stopped serving, and
+ * canaries; a book without any is still written as format 1, so that a router of the version before reads it.
  */
 import type { TypeNeeds } from "../../core/deployment/compatibility.js";
 import type { FunctionSettings } from "../config/settings.js";
+import type { Canary, CanaryEnd } from "./canary.js";
 import { BOOK_KEY, type DeploymentBook } from "./deployment-book.js";
 
 const FORMAT_PLAIN = 1;
@@ -21,19 +22,27 @@ export class BookProblem extends Error {
 }
 
 export function encodeBook(book: DeploymentBook): Uint8Array {
-  const { endpoints, ...rest } = book;
+  const { endpoints, canaries, canaryEnds, ...rest } = book;
   const needs = Object.fromEntries(
     [...book.needs].map(([name, { events, commands, replies, ...others }]) => [
       name,
       { ...others, events: Object.fromEntries(events), commands: [...commands], replies: [...replies] },
     ]),
   );
-  const document = { format: formatOf(book), ...rest, needs, ...(endpoints.length > 0 && { endpoints }) };
+  const document = {
+    format: isPlain(book) ? FORMAT_PLAIN : FORMAT,
+    ...rest,
+    needs,
+    ...(endpoints.length > 0 && { endpoints }),
+    ...(canaries.length > 0 && { canaries }),
+    ...(canaryEnds.length > 0 && { canaryEnds }),
+  };
   return Buffer.from(JSON.stringify(document));
 }
 
-function formatOf({ deployments }: DeploymentBook): number {
-  return deployments.some(({ servedUntilMs }) => servedUntilMs !== undefined) ? FORMAT : FORMAT_PLAIN;
+function isPlain({ deployments, canaries, canaryEnds }: DeploymentBook): boolean {
+  const isAnyRetired = deployments.some(({ servedUntilMs }) => servedUntilMs !== undefined);
+  return !isAnyRetired && canaries.length === 0 && canaryEnds.length === 0;
 }
 
 /** Throws `BookProblem`. */
@@ -58,16 +67,27 @@ function parsed(body: Uint8Array): StoredBook {
   }
 }
 
-function bookOf({ deployments, active, past, needs, endpoints = [] }: StoredBook): DeploymentBook {
+function bookOf(document: StoredBook): DeploymentBook {
+  const { deployments, active, past, needs, endpoints = [], canaries = [], canaryEnds = [] } = document;
   const needsByType = Object.entries(needs).map(([name, { events, commands, replies, ...rest }]): [string, TypeNeeds] => [
     name,
     { ...rest, events: new Map(Object.entries(events)), commands: new Set(commands), replies: new Set(replies) },
   ]);
-  return { deployments: [...deployments], active: { ...active }, past: [...past], needs: new Map(needsByType), endpoints };
+  return {
+    deployments: [...deployments],
+    active: { ...active },
+    past: [...past],
+    needs: new Map(needsByType),
+    endpoints,
+    canaries,
+    canaryEnds,
+  };
 }
 
-interface StoredBook extends Omit<DeploymentBook, "needs" | "endpoints"> {
+interface StoredBook extends Pick<DeploymentBook, "deployments" | "active" | "past"> {
   readonly format: number;
+  readonly canaries?: readonly Canary[];
+  readonly canaryEnds?: readonly CanaryEnd[];
   readonly endpoints?: readonly FunctionSettings[];
   readonly needs: Readonly<
     Record<

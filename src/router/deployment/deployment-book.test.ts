@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { DEFAULT_POLICY, type EntityType } from "../../core/entity/entity-type.js";
 import { DEFAULT_DEPLOYMENT_LIMITS } from "../config/settings.js";
 import { decodeBook, encodeBook } from "./book-codec.js";
+import { withCanary } from "./canary-book.js";
 import {
   type DeploymentBook,
   EMPTY_BOOK,
@@ -39,6 +40,15 @@ function withPromoted(book: DeploymentBook, id: string, url: string, names: read
   return promotion.book;
 }
 
+function withStarted(before: DeploymentBook, id: string, url: string, atMs: number): DeploymentBook {
+  const registered = withDeployment(before, { id, url, registeredAtMs: atMs, types: ["shop/cart"] });
+  const terms = { weight: 500, faultsMax: 200, forMs: 600_000 };
+  const stable = new Map([["shop/cart", type("shop/cart")]]);
+  const start = withCanary(registered, id, [type("shop/cart")], stable, terms, false, atMs);
+  assert.ok(start.kind === "started");
+  return start.book;
+}
+
 const first = withPromoted(EMPTY_BOOK, "d-000000000001", "http://a", ["shop/cart", "shop/stock"], 1_000);
 const book = withPromoted(first, "d-000000000002", "http://b", ["shop/cart"], 2_000);
 
@@ -49,11 +59,14 @@ describe("the book of deployments", () => {
     assert.equal(Buffer.from(encodeBook(book)).toString(), golden.toString());
   });
 
-  it("says in version 2 what serves no longer, and since when", () => {
+  it("says in version 2 what serves no longer, what is a canary, and how canaries ended", () => {
     const replaced = withPromoted(book, "d-000000000003", "http://c", ["shop/cart"], 3_000);
+    const ended = rolledBack(withStarted(replaced, "d-000000000004", "http://d", 4_000), 5_000);
+    assert.ok(ended !== null);
+    const whole = withStarted(ended, "d-000000000005", "http://e", 6_000);
     const golden = readFileSync(GOLDEN_2);
-    assert.deepEqual(decodeBook(golden), replaced);
-    assert.equal(Buffer.from(encodeBook(replaced)).toString(), golden.toString());
+    assert.equal(Buffer.from(encodeBook(whole)).toString(), golden.toString());
+    assert.deepEqual(decodeBook(golden), whole);
   });
 
   it("refuses a newer format, and what is no book, without touching it", () => {

@@ -59,6 +59,8 @@ class World {
         this.active = deployments;
       },
       openInvocations: () => 0,
+      commandsOf: () => null,
+      name: "router one",
       log: silent,
       ...options,
     });
