@@ -1,7 +1,16 @@
 /** The command line: what can be typed, its help, and which function does it. */
 import { Command, Option } from "commander";
 import type { AdminConnection } from "./admin-client.js";
-import { listDeployments, promote, type RegisterOptions, register, removeDeployment, rollBack } from "./deployment-commands.js";
+import {
+  type CanaryOptions,
+  listDeployments,
+  promote,
+  type RegisterOptions,
+  register,
+  removeDeployment,
+  rollBack,
+  setCanary,
+} from "./deployment-commands.js";
 import { type DevOptions, dev } from "./dev.js";
 import {
   type EventsOptions,
@@ -93,6 +102,9 @@ function addDeploymentCommands(program: Command, streams: Streams): void {
     .addOption(new Option("--prefer <what>", "send soon, or in large batches").choices(["latency", "cost"]))
     .addOption(new Option("--encoding <form>", "of the function contract").choices(["json", "protobuf"]))
     .option("--header <header>", "'name: value', sent with every call, kept by the router; once for each", collected)
+    .option("--canary <weight>", "of a share of the entities alone: 5%")
+    .option("--faults-max <share>", "of a canary: faults beyond the stable version's, after which it is rolled back (2%)")
+    .option("--for <duration>", "of a canary: promote it after this time if all went well")
     .description("make a function serve its entity types")
     .action((url: string, options: RegisterOptions) => register(adminOf(program), terminalOf(program, streams), url, options));
   const deployments = program.command("deployments").description("what is registered, and which of it serves");
@@ -100,6 +112,15 @@ function addDeploymentCommands(program: Command, streams: Streams): void {
     .command("list")
     .description("list them")
     .action(() => listDeployments(adminOf(program), terminalOf(program, streams)));
+  deployments
+    .command("canary")
+    .argument("<id>")
+    .requiredOption("--weight <share>", "of the entities: 5%; 0% ends it")
+    .option("--faults-max <share>", "faults beyond the stable version's, after which it is rolled back (2%)")
+    .option("--for <duration>", "promote it after this time if all went well; none: not by itself")
+    .option("--force", "although the stable version could not read what it stores")
+    .description("make a registered deployment serve a share of the entities, or another share")
+    .action((id: string, options: CanaryOptions) => setCanary(adminOf(program), terminalOf(program, streams), id, options));
   deployments
     .command("promote")
     .argument("<id>")
@@ -110,7 +131,7 @@ function addDeploymentCommands(program: Command, streams: Streams): void {
     );
   deployments
     .command("rollback")
-    .description("back to what served before the last change")
+    .description("back to what served before the last change; a canary that began last ends")
     .action(() => rollBack(adminOf(program), terminalOf(program, streams)));
   deployments
     .command("remove")

@@ -1,5 +1,6 @@
 /** Figures of a core, for metrics and the status page. */
 import type { MemoryBudget } from "./admission/memory-budget.js";
+import type { CommandCounts } from "./deployment/command-tally.js";
 import type { Dispatcher } from "./dispatch/dispatcher.js";
 import type { JoinedNode } from "./joined-node.js";
 import type { LogId } from "./log/record.js";
@@ -39,6 +40,8 @@ export interface CoreSnapshot {
   readonly cache: CacheBudget;
   readonly stores: readonly ShardStore["statistics"][];
   readonly dispatch: ReturnType<Dispatcher["snapshot"]>;
+  /** What became of commands in this incarnation, by deployment. */
+  readonly commands: ReadonlyMap<string, Readonly<CommandCounts>>;
   /** Requests under way at other nodes or waiting for their shard, all that were ever sent, and those of others that are served here. */
   readonly forwarding: { readonly open: number; readonly sent: number; readonly served: number };
   /** Null until the incarnation has joined its cluster. */

@@ -43,6 +43,8 @@ export interface ActiveDeployment {
   readonly id: string;
   readonly types: readonly EntityType[];
   readonly limits: DeploymentLimits;
+  /** A canary: it serves so many ten-thousandths of the entities of its types. Absent: all that no canary serves. */
+  readonly weight?: number;
 }
 
 /** Where entities of a type lie. Kept for every type that was ever registered, because stored keys depend on it. */

@@ -275,6 +275,9 @@ export class JoinedNode {
         return node.#parts.tickMs();
       },
       typeOf: (name) => types.get(name),
+      servedTo: (address) => types.servedTo(address),
+      isOfCanary: (address) => types.isOfCanary(address),
+      takeBack: (address) => types.takeBack(address),
       hashOf: (address) => types.hashOf(address),
       shardOf: (address) => node.#parts.shardOf(address),
       send: (message, epoch, lowest) => {

@@ -72,7 +72,7 @@ export class Requests {
     const { types, admission } = this.#parts;
     // First: while the router starts it cannot know which types there will be.
     if (this.#openFor(input) === null) return;
-    const served = types.get(input.to.type);
+    const served = types.servedTo(input.to);
     if (served === null) return this.#unknownType(input, input.to);
     const { type } = served;
     const query = type.queries.get(input.name);
@@ -93,7 +93,7 @@ export class Requests {
   #read(input: ReadAsked): void {
     if (this.#openFor(input) === null) return;
     const { types } = this.#parts;
-    const type = types.get(input.of.type)?.type ?? null;
+    const type = types.servedTo(input.of)?.type ?? null;
     if (input.kind !== "outcomeAsked") {
       if (type === null) return this.#unknownType(input, input.of);
       const isState = input.kind === "stateAsked";
@@ -108,7 +108,7 @@ export class Requests {
   #admin(input: AdminAsked): void {
     if (input.kind === "deadLettersAsked") return this.#deadLetters(input);
     const shard = this.#shardFor(input.of, input);
-    shard?.admin(input, input.of, this.#parts.types.get(input.of.type)?.type ?? null);
+    shard?.admin(input, input.of, this.#parts.types.servedTo(input.of)?.type ?? null);
   }
 
   /** Another node's client knows the type: this node is about to. It asks again. */

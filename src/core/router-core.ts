@@ -13,6 +13,7 @@ import { MemoryBudget } from "./admission/memory-budget.js";
 import { MalformedBytes } from "./bytes/byte-reader.js";
 import type { CoreSettings, CoreTools } from "./core-settings.js";
 import { type CoreSnapshot, clusterView, type Phase } from "./core-snapshot.js";
+import { CommandTally } from "./deployment/command-tally.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
 import type { Effect, EndReason } from "./effect.js";
 import { type EntityAddress, shardOfHash } from "./entity/address.js";
@@ -57,7 +58,8 @@ export class RouterCore {
   readonly #client = new DirectoryClient(this.#effects, (code, message) => this.#refuse(code, message));
   readonly #gate = new Gate();
   readonly #dispatcher = new Dispatcher();
-  readonly #invoking = new Invoking(this.#dispatcher, this.#effects);
+  readonly #tally = new CommandTally();
+  readonly #invoking = new Invoking(this.#dispatcher, this.#effects, this.#tally);
   readonly #ids: IncarnationIds;
   readonly #ownNode: OwnNode;
   readonly #budget: MemoryBudget;
@@ -214,6 +216,7 @@ export class RouterCore {
       cache: this.#cache,
       stores: shards.map((shard) => shard.state.store.statistics),
       dispatch: this.#dispatcher.snapshot(),
+      commands: this.#tally.byDeployment,
       forwarding: { open: this.#forwarding.open, sent: this.#forwarding.sent, served: this.#served.open },
       cluster: node === null ? null : clusterView(node, this.#ownNode, this.#settings.shards),
     };
@@ -291,6 +294,7 @@ export class RouterCore {
       case "deploymentsChanged":
         this.#types.deploy(input.deployments, input.placements);
         this.#dispatcher.setDeployments(input.deployments);
+        this.#tally.retain(new Set(input.deployments.map(({ id }) => id)));
         for (const shard of this.#node?.shards ?? []) shard.typesChanged();
         return;
       case "valueWritten":

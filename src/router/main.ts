@@ -5,6 +5,7 @@
  * open), the core (claim, replay). Order of a stop: the ingress takes nothing new and finishes what it has; the core
  * drains, flushes, releases its shards and seals its log; storage closes; the lock goes last.
  */
+import { hostname } from "node:os";
 import type { DeploymentLimits } from "../core/input.js";
 import type { InProcessFunction } from "../invoker/in-process/in-process-invoker.js";
 import { documentCodec } from "../protocol/record/document-codec.js";
@@ -75,6 +76,8 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     types: settings.types,
     connect: (endpoint) => makeInvoker(endpoint, { aws: settings.aws, meter, local: options.local ?? {} }),
     changed: (deployments) => runner.deploy(deployments, registration.placements()),
+    commandsOf: (id) => runner.snapshot()?.commands.get(id) ?? null,
+    name: `router ${hostname()}:${process.pid}`,
     openInvocations: (id) => runner.snapshot()?.dispatch.deployments.find(({ deployment }) => deployment === id)?.attempts ?? 0,
     log,
   });
@@ -85,6 +88,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     openRequests: () => servers.openRequests,
     heldBodyBytes: () => budget.bytes,
     costOf: (kind) => meter.costOf(kind),
+    canaries: () => registration.canaries,
   });
   const runner = new CoreRunner({
     settings: coreSettings(settings, storage.journal, options.acceptLossOf),

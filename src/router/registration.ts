@@ -13,6 +13,9 @@ import type { Encoding } from "../protocol/function/contract.js";
 import { isSameEndpoint } from "./config/endpoint-address.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings } from "./config/settings.js";
 import { BookStore } from "./deployment/book-store.js";
+import { type Canary, type CanaryEnd, type CanaryTerms, FAULTS_MAX_DEFAULT } from "./deployment/canary.js";
+import { withCanary, withoutCanary } from "./deployment/canary-book.js";
+import { CanaryKeeper, type CommandsOf } from "./deployment/canary-keeper.js";
 import {
   type DeploymentBook,
   promoted,
@@ -22,6 +25,7 @@ import {
   withoutDeployment,
 } from "./deployment/deployment-book.js";
 import { ManifestProblem, type OperatorPolicies, readManifest } from "./deployment/manifest-reader.js";
+import { Repeated } from "./deployment/repeated.js";
 import type { AdminProblemCode } from "./ingress/problem-table.js";
 import type { TypeCatalog } from "./ingress/type-catalog.js";
 
@@ -39,6 +43,10 @@ export interface RegistrationOptions {
   changed(deployments: readonly ActiveDeployment[]): void;
   /** Invocations of a deployment that are under way here. */
   openInvocations(deployment: string): number;
+  /** What became of commands of a deployment here: canaries are judged by it. */
+  readonly commandsOf: CommandsOf;
+  /** Names this router in what is recorded of its decisions. */
+  readonly name: string;
   readonly log: RegistrationLog;
 }
 
@@ -55,7 +63,14 @@ export interface DeploymentView {
   readonly types: readonly string[];
   /** The types it serves now. */
   readonly activeTypes: readonly string[];
+  /** While it serves a share of the entities of some types. */
+  readonly canary: Canary | null;
+  /** How it ended the last time that it was one. */
+  readonly canaryEnd: CanaryEnd | null;
 }
+
+/** What is not said stays as it is, or has its default. A weight of 0 ends the canary. */
+export type CanaryWish = Partial<CanaryTerms> & Pick<CanaryTerms, "weight">;
 
 /** What was accepted although it may hurt, or what the endpoint gives to think about (`endpoint_notice`). */
 export type RegistrationWarning = Incompatibility | { readonly code: "endpoint_notice"; readonly message: string };
@@ -74,6 +89,13 @@ const DISCOVER_MS = 10_000;
 /** A configured endpoint that is down is asked again after the first time, up to the last. */
 const RETRY_FIRST_MS = 500;
 const RETRY_LAST_MS = 30_000;
+/**
+ * What was changed through another router is seen after this time. It costs one read of the directory each, and an idle router
+ * has three store requests a second for everything.
+ */
+const LOOK_EVERY_MS = 5_000;
+/** By then every router that can renew its lease has noticed that a deployment serves no longer: one look that failed included. */
+const NOTICED_MS = 2 * LOOK_EVERY_MS;
 
 export class Registration implements TypeCatalog {
   readonly #options: RegistrationOptions;
@@ -85,10 +107,25 @@ export class Registration implements TypeCatalog {
   #background: readonly Promise<void>[] = [];
   #typeByName: ReadonlyMap<string, EntityType> = new Map();
   #active: readonly ActiveDeployment[] = [];
+  #published: DeploymentBook | null = null;
+  readonly #typesById = new Map<string, readonly EntityType[]>();
+  readonly #looks: Repeated;
+  readonly #keeper: CanaryKeeper;
+  /** Why the book could not be followed the last time; null: it could. */
+  #trouble: string | null = null;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
     this.#book = new BookStore(options.directory, options.entropy);
+    this.#looks = new Repeated(options.clock, LOOK_EVERY_MS, () => this.#follow());
+    this.#keeper = new CanaryKeeper({
+      clock: options.clock,
+      commandsOf: options.commandsOf,
+      book: () => this.#book.book,
+      end: (canary, decision, why) =>
+        decision === "rollBack" ? this.#rollBackCanary(canary, why) : this.#promoteCanary(canary, why),
+      warn: (fields, message) => options.log.warn(fields, message),
+    });
   }
 
   get(name: string): EntityType | undefined {
@@ -112,10 +149,15 @@ export class Registration implements TypeCatalog {
     return this.names().flatMap((name) => this.#typeByName.get(name) ?? []);
   }
 
-  /** Reads what is registered, and begins to register the configured endpoints in the background. Throws `BookProblem`. */
+  /**
+   * Reads what is registered, and follows it from then on. Begins to register the configured endpoints in the background.
+   * Throws `BookProblem`.
+   */
   async open(): Promise<void> {
     await this.#book.open();
     await this.#publish();
+    this.#looks.start();
+    this.#keeper.start();
     const known = this.#book.book.deployments;
     for (const { url } of this.#options.functions) {
       if (!known.some((deployment) => isSameEndpoint(deployment.url, url))) this.#pending.add(url);
@@ -134,6 +176,7 @@ export class Registration implements TypeCatalog {
 
   async close(): Promise<void> {
     this.#stopping.abort();
+    await Promise.all([this.#looks.stop(), this.#keeper.stop()]);
     await Promise.all(this.#background);
     await Promise.all([...this.#invokerByKey.values()].map((invoker) => invoker.close()));
   }
@@ -151,46 +194,67 @@ export class Registration implements TypeCatalog {
   /**
    * Discovers the endpoint and makes it serve its types. The same endpoint with the same manifest is the same deployment.
    * `options` hold for all deployments at that address, from now on; null leaves them as they are. They are kept in the
-   * directory. Refused for an endpoint of the settings, which say it themselves.
+   * directory. Refused for an endpoint of the settings, which say it themselves. `canary`: of a share of the entities alone.
    */
-  async register(url: string, force: boolean, options: FunctionSettings | null = null): Promise<RegistrationOutcome> {
+  async register(
+    url: string,
+    force: boolean,
+    options: FunctionSettings | null = null,
+    canary: CanaryWish | null = null,
+  ): Promise<RegistrationOutcome> {
     if (options !== null && this.#configured(url) !== null) {
       return refused("bad_request", `${url} is in the settings ('functions'): set its limits and headers there`);
     }
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DISCOVER_MS)]);
     const found = await this.#connected(options ?? this.#endpoint(url)).discover(signal);
-    return this.#adopt(url, found, force, options);
+    return this.#adopt(url, found, { force, options, canary, isOnlyIfNew: false });
+  }
+
+  /** Begins or ends a canary of a registered deployment, or changes its terms. */
+  async setCanary(id: string, wish: CanaryWish, force: boolean): Promise<RegistrationOutcome> {
+    const types = await this.#registeredTypes(id);
+    if (types === null) return notFound(id);
+    return wish.weight === 0 ? this.#endCanary(id) : this.#startCanary(id, types, wish, force, (book) => book);
+  }
+
+  /** For metrics. */
+  get canaries(): readonly Canary[] {
+    return this.#book.book.canaries;
   }
 
   /** Makes a registered deployment serve its types, as it was registered. */
   async promote(id: string, force: boolean): Promise<RegistrationOutcome> {
-    const manifest = await this.#book.manifest(id);
-    const registered = this.#book.book.deployments.some((deployment) => deployment.id === id);
-    if (!registered || manifest === null)
-      return refused("deployment_not_found", `no deployment '${id.slice(0, 100)}' is registered`);
-    return this.#promote(id, readManifest(manifest, this.#options.types).types, force, (book) => book);
+    const types = await this.#registeredTypes(id);
+    return types === null ? notFound(id) : this.#promote(id, types, force, (book) => book);
   }
 
-  /** Back to what was active before the last change, at once and unconditionally. */
+  /** Back to what was so before the last change, at once and unconditionally. */
   async rollback(): Promise<RegistrationOutcome> {
+    let ended: string | null = null;
     const changed = await this.#book.change((book) => {
-      const before = rolledBack(book);
+      const before = rolledBack(book, this.#options.clock.nowMs());
       if (before === null) return refused("nothing_to_roll_back", "nothing was active before");
+      ended = book.canaries.length > before.canaries.length ? (before.canaryEnds.at(-1)?.deployment ?? null) : null;
       return { kind: "changed", book: before };
     });
     if (changed.kind !== "changed") return changed;
     await this.#publish();
-    this.#options.log.warn({ active: changed.book.active }, "deployments rolled back");
-    return { kind: "done", deployment: null, warnings: [] };
+    this.#options.log.warn({ active: changed.book.active, canary: ended }, "deployments rolled back");
+    return { kind: "done", deployment: ended === null ? null : this.#view(ended), warnings: [] };
   }
 
-  /** Forgets a deployment that nothing needs any more, so that its endpoint may go. */
+  /**
+   * Forgets a deployment that nothing needs any more, so that its endpoint may go. Invocations of it that run here are counted;
+   * for those of other routers it has to rest so long that they have noticed, and what they had begun is over.
+   */
   async remove(id: string): Promise<RegistrationOutcome> {
     const open = this.#options.openInvocations(id);
     if (open > 0) return refused("deployment_in_use", `${id} is needed: ${open} of its invocations are under way`);
     const changed = await this.#book.change((book) => {
-      const removal = withoutDeployment(book, id);
-      if (removal.kind === "missing") return refused("deployment_not_found", `no deployment '${id.slice(0, 100)}' is registered`);
+      const url = book.deployments.find((deployment) => deployment.id === id)?.url ?? "";
+      const restMs = NOTICED_MS + this.#endpoint(url).limits.timeoutMs;
+      const removal = withoutDeployment(book, id, this.#options.clock.nowMs(), restMs);
+      if (removal.kind === "missing") return notFound(id);
       if (removal.kind === "needed") return refused("deployment_in_use", `${id} is needed: ${removal.why}`);
       return { kind: "changed", book: removal.book };
     });
@@ -202,8 +266,7 @@ export class Registration implements TypeCatalog {
   async #adopt(
     url: string,
     found: DiscoverOutcome,
-    force: boolean,
-    options: FunctionSettings | null = null,
+    { force, options, canary, isOnlyIfNew }: Adoption,
   ): Promise<RegistrationOutcome> {
     if (found.kind === "unavailable") return refused("endpoint_unreachable", `${url}: ${found.message}`);
     if (found.kind === "malformed") return refused("manifest_malformed", `${url}: ${found.message}`);
@@ -220,10 +283,14 @@ export class Registration implements TypeCatalog {
     if (stored !== null) return stored;
     const served = types.map(({ name }) => name).sort();
     const deployment = { id, url: exact, registeredAtMs: this.#options.clock.nowMs(), types: served };
-    const outcome = await this.#promote(id, types, force, (book) => {
+    const prepare = (book: DeploymentBook): DeploymentBook | null => {
+      if (isOnlyIfNew && book.deployments.some((known) => known.id === id)) return null;
       const registered = withDeployment(book, deployment);
       return options === null ? registered : withEndpoint(registered, { ...options, url: exact });
-    });
+    };
+    const outcome = await (canary === null
+      ? this.#promote(id, types, force, prepare)
+      : this.#startCanary(id, types, canary, force, prepare));
     if (outcome.kind === "refused" || found.notices === undefined || found.notices.length === 0) return outcome;
     const notices = found.notices.map((message) => ({ code: "endpoint_notice", message }) as const);
     this.#options.log.warn({ url, notices: found.notices }, "the endpoint was registered, with something to know");
@@ -234,15 +301,16 @@ export class Registration implements TypeCatalog {
     id: string,
     types: readonly EntityType[],
     force: boolean,
-    prepare: (book: DeploymentBook) => DeploymentBook,
+    /** Null: the book stays as it is. */
+    prepare: (book: DeploymentBook) => DeploymentBook | null,
+    cause?: { readonly by: string; readonly why: string },
   ): Promise<RegistrationOutcome> {
     let warnings: readonly RegistrationWarning[] = [];
     const changed = await this.#book.change((book) => {
-      const promotion = promoted(prepare(book), id, types, force, this.#options.clock.nowMs());
-      if (promotion.kind === "refused") {
-        const detail = `${promotion.reasons.length} thing(s) that what is stored may need would be missing`;
-        return { kind: "refused", code: "deployment_incompatible", detail, reasons: promotion.reasons };
-      }
+      const prepared = prepare(book);
+      if (prepared === null) return { kind: "changed", book };
+      const promotion = promoted(prepared, id, types, force, this.#options.clock.nowMs(), cause);
+      if (promotion.kind === "refused") return incompatible(promotion.reasons);
       warnings = promotion.accepted;
       return { kind: "changed", book: promotion.book };
     });
@@ -253,27 +321,137 @@ export class Registration implements TypeCatalog {
     return { kind: "done", deployment, warnings };
   }
 
+  async #startCanary(
+    id: string,
+    types: readonly EntityType[],
+    wish: CanaryWish,
+    force: boolean,
+    prepare: (book: DeploymentBook) => DeploymentBook | null,
+  ): Promise<RegistrationOutcome> {
+    let warnings: readonly RegistrationWarning[] = [];
+    const changed = await this.#book.change((book) => {
+      const prepared = prepare(book) ?? book;
+      const stable = this.#stableTypes(prepared);
+      if (stable === null) return refused("deployments_contended", "what serves the types changed at this moment; try again");
+      const former = prepared.canaries.find(({ deployment }) => deployment === id);
+      const { weight, faultsMax = former?.faultsMax ?? FAULTS_MAX_DEFAULT, forMs = former?.forMs ?? null } = wish;
+      const start = withCanary(prepared, id, types, stable, { weight, faultsMax, forMs }, force, this.#options.clock.nowMs());
+      if (start.kind === "impossible") return refused("canary_refused", `${id} cannot be a canary: ${start.why}`);
+      if (start.kind === "incompatible") return incompatible(start.reasons);
+      warnings = start.accepted;
+      return { kind: "changed", book: start.book };
+    });
+    if (changed.kind !== "changed") return changed;
+    await this.#publish();
+    const deployment = this.#view(id);
+    this.#options.log.info({ deployment, warnings }, "deployment serves a share of the entities of its types, as a canary");
+    return { kind: "done", deployment, warnings };
+  }
+
+  /** As an operator asked. */
+  async #endCanary(id: string): Promise<RegistrationOutcome> {
+    const changed = await this.#book.change((book) => {
+      const canary = book.canaries.find(({ deployment }) => deployment === id);
+      if (canary === undefined) return refused("canary_refused", `${id} is no canary`);
+      const ending = { how: "rolled_back", by: "operator", why: "asked for" } as const;
+      return { kind: "changed", book: withoutCanary(book, canary, ending, this.#options.clock.nowMs()) };
+    });
+    if (changed.kind !== "changed") return changed;
+    await this.#publish();
+    this.#options.log.warn({ deployment: id }, "the canary was rolled back");
+    return { kind: "done", deployment: this.#view(id), warnings: [] };
+  }
+
+  /** As this router's judge said. Null: done, here or elsewhere. */
+  async #rollBackCanary(canary: Canary, why: string): Promise<string | null> {
+    const { clock, log, name: by } = this.#options;
+    let isMine = false;
+    const changed = await this.#book.change((book) => {
+      isMine = isUnderWay(book, canary);
+      if (!isMine) return { kind: "changed", book };
+      return { kind: "changed", book: withoutCanary(book, canary, { how: "rolled_back", by, why }, clock.nowMs()) };
+    });
+    if (changed.kind !== "changed") return changed.detail;
+    await this.#publish();
+    if (isMine) log.error({ canary, why }, "the canary was rolled back: the stable version serves all entities again");
+    return null;
+  }
+
+  async #promoteCanary(canary: Canary, why: string): Promise<string | null> {
+    const id = canary.deployment;
+    const types = await this.#registeredTypes(id);
+    if (types === null) return `the manifest of ${id} is not in the directory`;
+    const prepare = (book: DeploymentBook): DeploymentBook | null => (isUnderWay(book, canary) ? book : null);
+    const outcome = await this.#promote(id, types, false, prepare, { by: this.#options.name, why });
+    return outcome.kind === "done" ? null : outcome.detail;
+  }
+
+  /** Null where the book names a deployment that was not looked at yet. */
+  #stableTypes(book: DeploymentBook): ReadonlyMap<string, EntityType> | null {
+    const typeByName = new Map<string, EntityType>();
+    for (const [name, id] of Object.entries(book.active)) {
+      const type = this.#typesById.get(id)?.find((one) => one.name === name);
+      if (type === undefined) return null;
+      typeByName.set(name, type);
+    }
+    return typeByName;
+  }
+
+  /** Null for a deployment that is not registered. */
+  async #registeredTypes(id: string): Promise<readonly EntityType[] | null> {
+    const manifest = await this.#book.manifest(id);
+    const isRegistered = this.#book.book.deployments.some((deployment) => deployment.id === id);
+    return isRegistered && manifest !== null ? readManifest(manifest, this.#options.types).types : null;
+  }
+
   /** Tells everybody what is active now. The last change wins, also over one that is still being told. */
   async #publish(): Promise<void> {
     for (let book = this.#book.book; ; book = this.#book.book) {
       const deployments: ActiveDeployment[] = [];
-      for (const id of new Set(Object.values(book.active))) deployments.push(await this.#activeDeployment(book, id));
+      for (const id of new Set(Object.values(book.active))) {
+        deployments.push(await this.#activeDeployment(book, id, (name) => book.active[name] === id));
+      }
+      for (const { deployment, types, weight } of book.canaries) {
+        deployments.push({ ...(await this.#activeDeployment(book, deployment, (name) => types.includes(name))), weight });
+      }
       if (book !== this.#book.book) continue;
+      this.#published = book;
       this.#active = deployments;
-      this.#typeByName = new Map(deployments.flatMap(({ types }) => types).map((type) => [type.name, type]));
+      const stable = deployments.filter(({ weight }) => weight === undefined);
+      this.#typeByName = new Map(stable.flatMap(({ types }) => types).map((type) => [type.name, type]));
       this.#options.changed(deployments);
       return;
     }
   }
 
-  async #activeDeployment(book: DeploymentBook, id: string): Promise<ActiveDeployment> {
+  /** Looks whether the book was changed through another router. A router that works goes on with what it knows, whatever is there. */
+  async #follow(): Promise<void> {
+    let trouble: string | null;
+    try {
+      trouble = await this.#book.refresh();
+      if (trouble === null && this.#published !== this.#book.book) {
+        await this.#publish();
+        this.#options.log.info({ active: this.#book.book.active }, "the deployments were changed through another router");
+      }
+    } catch (error) {
+      trouble = error instanceof Error ? error.message : String(error);
+    }
+    if (trouble !== null && trouble !== this.#trouble) {
+      const message = "the deployments cannot be followed; what served goes on, and what other routers change is not seen";
+      this.#options.log.error({ detail: trouble }, message);
+    } else if (trouble === null && this.#trouble !== null) this.#options.log.info({}, "the deployments are followed again");
+    this.#trouble = trouble;
+  }
+
+  async #activeDeployment(book: DeploymentBook, id: string, isServed: (type: string) => boolean): Promise<ActiveDeployment> {
     const manifest = await this.#book.manifest(id);
     if (manifest === null) throw new Error(`the manifest of the active deployment ${id} is not in the directory`);
     const served = readManifest(manifest, this.#options.types);
     const url = book.deployments.find((deployment) => deployment.id === id)?.url ?? "";
     const { limits, encoding } = this.#endpoint(url);
     this.#encodingById.set(id, served.encodings.includes(encoding) ? encoding : served.preferredEncoding);
-    return { id, types: served.types.filter((type) => book.active[type.name] === id), limits };
+    this.#typesById.set(id, served.types);
+    return { id, types: served.types.filter(({ name }) => isServed(name)), limits };
   }
 
   /** A configured endpoint: registered when it is new; asked again until it answers. Others go on meanwhile. */
@@ -298,7 +476,10 @@ export class Registration implements TypeCatalog {
     this.#pending.delete(url);
   }
 
-  /** Known deployments are left as they are: the operator may have rolled one of them back. */
+  /**
+   * Known deployments are left as they are: the operator may have rolled one of them back. Another router with the same
+   * settings may register it meanwhile: then the book, read again, has it.
+   */
   async #registerIfNew(url: string): Promise<RegistrationOutcome> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DISCOVER_MS)]);
     const found = await this.#invoker(url).discover(signal);
@@ -306,14 +487,16 @@ export class Registration implements TypeCatalog {
       const known = this.#view(deploymentId(found.endpoint ?? url, found.manifest));
       if (known !== null) return { kind: "done", deployment: known, warnings: [] };
     }
-    return this.#adopt(url, found, false);
+    return this.#adopt(url, found, { force: false, options: null, canary: null, isOnlyIfNew: true });
   }
 
   #view(id: string): DeploymentView | null {
-    const { deployments, active } = this.#book.book;
+    const { deployments, active, canaries, canaryEnds } = this.#book.book;
     const found = deployments.find((deployment) => deployment.id === id);
     if (found === undefined) return null;
-    return { ...found, activeTypes: found.types.filter((name) => active[name] === id) };
+    const canary = canaries.find(({ deployment }) => deployment === id) ?? null;
+    const canaryEnd = canaryEnds.findLast(({ deployment }) => deployment === id) ?? null;
+    return { ...found, activeTypes: found.types.filter((name) => active[name] === id), canary, canaryEnd };
   }
 
   #invoker(url: string, encoding?: Encoding): InvokerPort {
@@ -349,6 +532,27 @@ function endpointOf(endpoints: readonly FunctionSettings[], url: string): Functi
 /** Content-addressed: a function that changes what it serves is another deployment, one that does not is the same. */
 export function deploymentId(url: string, manifest: Uint8Array): string {
   return `d-${createHash("sha256").update(url).update("\0").update(manifest).digest("hex").slice(0, 12)}`;
+}
+
+interface Adoption {
+  readonly force: boolean;
+  readonly options: FunctionSettings | null;
+  readonly canary: CanaryWish | null;
+  readonly isOnlyIfNew: boolean;
+}
+
+/** Neither ended nor changed since it was looked at. */
+function isUnderWay(book: DeploymentBook, canary: Canary): boolean {
+  return book.canaries.some((one) => one.deployment === canary.deployment && one.changedAtMs === canary.changedAtMs);
+}
+
+function incompatible(reasons: readonly Incompatibility[]): Extract<RegistrationOutcome, { readonly kind: "refused" }> {
+  const detail = `${reasons.length} thing(s) that what is stored may need would be missing`;
+  return { kind: "refused", code: "deployment_incompatible", detail, reasons };
+}
+
+function notFound(id: string): Extract<RegistrationOutcome, { readonly kind: "refused" }> {
+  return refused("deployment_not_found", `no deployment '${id.slice(0, 100)}' is registered`);
 }
 
 function refused(code: AdminProblemCode, detail: string): Extract<RegistrationOutcome, { readonly kind: "refused" }> {

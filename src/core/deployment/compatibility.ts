@@ -26,7 +26,8 @@ export interface Incompatibility {
     | "event_version_lower"
     | "command_missing"
     | "reply_missing"
-    | "type_missing";
+    | "type_missing"
+    | "type_not_yet_served";
   readonly message: string;
   /** False: what is stored could not even be found or told apart any more, so no operator can want it. */
   readonly canBeForced: boolean;
@@ -61,6 +62,11 @@ export function withNeedsOf(needs: TypeNeeds, next: EntityType): TypeNeeds {
 export function typeMissing(type: string): Incompatibility {
   const message = `${type} would no longer be served: the endpoint serves it now, and its new version does not`;
   return { code: "type_missing", message, canBeForced: true };
+}
+
+/** A canary brings a type that nobody serves: there is no stable version to share its entities with. */
+export function typeNotYetServed(type: string): Incompatibility {
+  return { code: "type_not_yet_served", message: `${type} is new: it is served once the canary is promoted`, canBeForced: true };
 }
 
 /** Empty: `next` can read and run everything. */

@@ -24,6 +24,8 @@ export interface Runnable {
   readonly deadlineMs: number;
   /** Whether its first command has faulted before, so that it has to run by itself until it is cleared. */
   readonly isSuspect: boolean;
+  /** Whether the canary of its type serves it. Read when it is offered; where there is no canary it means nothing. */
+  readonly isCanary?: boolean;
 }
 
 /** One invocation to start: these entities, each with at most that many commands. */
@@ -64,8 +66,8 @@ export interface DispatcherPort {
     end: InvocationEnd,
     nowMs: number,
   ): readonly { readonly runnable: Runnable; readonly verdict: Verdict }[];
-  /** Why the endpoint of this type is given probes alone at the moment, in its own words; null while nothing is wrong with it. */
-  outageOf(type: string): string | null;
+  /** Why the endpoint of this type, or of its canary, is given probes alone at the moment, in its own words; null while nothing is wrong with it. */
+  outageOf(type: string, isCanary?: boolean): string | null;
   /** When `plan` has to be called again although nothing happens (back-off, overdue attempts); null: never. */
   wakeAtMs(): number | null;
 }

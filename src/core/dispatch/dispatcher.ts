@@ -49,13 +49,14 @@ export class Dispatcher implements DispatcherPort {
   setDeployments(deployments: readonly ActiveDeployment[]): void {
     const active: Endpoint[] = [];
     const endpointByType = new Map<string, Endpoint>();
-    for (const { id, limits, types } of deployments) {
+    const canaryByType = new Map<string, Endpoint>();
+    for (const { id, limits, types, weight } of deployments) {
       const endpoint = this.#endpointById.get(id) ?? new Endpoint(id, limits, this.#tuning);
       endpoint.setLimits(limits);
       this.#endpointById.set(id, endpoint);
       active.push(endpoint);
       for (const type of types) {
-        endpointByType.set(type.name, endpoint);
+        (weight === undefined ? endpointByType : canaryByType).set(type.name, endpoint);
         this.#typeLanes(type.name);
       }
     }
@@ -65,7 +66,8 @@ export class Dispatcher implements DispatcherPort {
     for (const [name, lanes] of this.#typeByName) {
       const endpoint = endpointByType.get(name) ?? null;
       lanes.moveTo(endpoint);
-      if (endpoint === null && lanes.queued === 0) this.#typeByName.delete(name);
+      lanes.setCanary(canaryByType.get(name) ?? null);
+      if (endpoint === null && lanes.canary === null && lanes.queued === 0) this.#typeByName.delete(name);
     }
     for (const endpoint of this.#endpointById.values()) this.#forgetIfRetired(endpoint);
   }
@@ -73,7 +75,7 @@ export class Dispatcher implements DispatcherPort {
   /** @throws BrokenInvariant when the entity is offered or running already. */
   offer(runnable: Runnable, nowMs: number): void {
     assert(!this.#offerByKey.has(runnable.key), `${runnable.key} is offered twice`);
-    const type = this.#typeLanes(runnable.type);
+    const type = servingLanes(this.#typeLanes(runnable.type), runnable.isCanary === true);
     const kind = type.kindOf(runnable.commandName);
     const lane = type.lanes[this.#laneKind(runnable, kind.isSlow)];
     const offer = new Offer(runnable, lane, kind, nowMs);
@@ -89,8 +91,8 @@ export class Dispatcher implements DispatcherPort {
     offer.attempt = DECIDED;
     offer.lane.remove(offer);
     const type = this.#typeLanes(offer.runnable.type);
-    type.endpoint?.laneShrank(offer.lane, 1);
-    if (type.endpoint === null && type.queued === 0) this.#typeByName.delete(type.type);
+    servingLanes(type, offer.lane.isCanary).endpoint?.laneShrank(offer.lane, 1);
+    if (type.endpoint === null && type.canary === null && type.queued === 0) this.#typeByName.delete(type.type);
   }
 
   plan(nowMs: number): readonly Batch[] {
@@ -145,8 +147,9 @@ export class Dispatcher implements DispatcherPort {
     return verdicts;
   }
 
-  outageOf(type: string): string | null {
-    return this.#typeByName.get(type)?.endpoint?.health.outage ?? null;
+  outageOf(type: string, isCanary = false): string | null {
+    const lanes = this.#typeByName.get(type);
+    return lanes === undefined ? null : (servingLanes(lanes, isCanary).endpoint?.health.outage ?? null);
   }
 
   wakeAtMs(): number | null {
@@ -234,7 +237,8 @@ export class Dispatcher implements DispatcherPort {
   #measure(running: Attempt, offer: Offer, nowMs: number): void {
     const tookMs = nowMs - running.startedAtMs;
     const { lane } = running;
-    this.#typeByName.get(offer.runnable.type)?.took(tookMs / offer.commandsMax, offer.kind, lane);
+    const type = this.#typeByName.get(offer.runnable.type);
+    if (type !== undefined) servingLanes(type, lane.isCanary).took(tookMs / offer.commandsMax, offer.kind, lane);
     if (running.isMeasured || running.unfinished > running.members.length >> 2) return;
     // Taken when three quarters are through, so that one straggler says nothing about the price of a command.
     running.isMeasured = true;
@@ -262,6 +266,11 @@ export class Dispatcher implements DispatcherPort {
   #forgetIfRetired(endpoint: Endpoint): void {
     if (endpoint.attemptCount === 0 && !endpoint.isActive) this.#endpointById.delete(endpoint.id);
   }
+}
+
+/** The lanes of whatever serves the entity; its type's own where no canary is left. */
+function servingLanes(type: TypeLanes, isCanary: boolean): TypeLanes {
+  return isCanary && type.canary !== null ? type.canary : type;
 }
 
 /** Slow commands and those that run alone leave a quarter of the places to the others. */

@@ -21,7 +21,8 @@ export const DECIDED = -1;
 /** One offer, from `offer` until it is finished, failed or withdrawn. It is the batch's member at the same time. */
 export class Offer {
   readonly runnable: Runnable;
-  readonly lane: Lane;
+  /** Another one only where it waits while its canary ends. */
+  lane: Lane;
   readonly kind: CommandKind;
   readonly offeredAtMs: number;
   attempt = WAITING;
@@ -39,6 +40,7 @@ export class Offer {
 
 export class Lane {
   readonly kind: LaneKind;
+  readonly isCanary: boolean;
   /** From an invocation's start to a member's result, per command of the member. */
   readonly usual = new UsualTime();
   /** What one more command adds to a batch. Learned fast: it is measured once a batch, and slow lanes have few. */
@@ -54,8 +56,9 @@ export class Lane {
   #tail: Offer | null = null;
   #length = 0;
 
-  constructor(kind: LaneKind) {
+  constructor(kind: LaneKind, isCanary: boolean) {
     this.kind = kind;
+    this.isCanary = isCanary;
   }
 
   get length(): number {

@@ -6,28 +6,33 @@ import { BestTime } from "./usual-time.js";
 
 export class TypeLanes {
   readonly type: string;
-  readonly lanes: Readonly<Record<LaneKind, Lane>> = {
-    normal: new Lane("normal"),
-    slow: new Lane("slow"),
-    alone: new Lane("alone"),
-    suspect: new Lane("suspect"),
-  };
-  readonly all: readonly Lane[] = Object.values(this.lanes);
+  readonly lanes: Readonly<Record<LaneKind, Lane>>;
+  readonly all: readonly Lane[];
   /** Null: no active deployment serves the type; its offers wait. */
   endpoint: Endpoint | null = null;
+  /** Lanes of the entities that a canary serves, so that no invocation carries entities of both. Null: there is no canary. */
+  canary: TypeLanes | null = null;
   readonly #tuning: DispatchTuning;
   readonly #best = new BestTime();
   readonly #kindByName = new Map<string, CommandKind>();
   /** Shared by kinds beyond the bound. */
   readonly #otherKind: CommandKind = { best: new BestTime(), isSlow: false };
 
-  constructor(type: string, tuning: DispatchTuning) {
+  constructor(type: string, tuning: DispatchTuning, isCanary = false) {
     this.type = type;
     this.#tuning = tuning;
+    this.lanes = {
+      normal: new Lane("normal", isCanary),
+      slow: new Lane("slow", isCanary),
+      alone: new Lane("alone", isCanary),
+      suspect: new Lane("suspect", isCanary),
+    };
+    this.all = Object.values(this.lanes);
   }
 
+  /** Those of the canary included. */
   get queued(): number {
-    let queued = 0;
+    let queued = this.canary?.queued ?? 0;
     for (const lane of this.all) queued += lane.length;
     return queued;
   }
@@ -64,5 +69,27 @@ export class TypeLanes {
       if (lane.length > 0) endpoint?.laneGrew(lane, lane.length);
     }
     this.endpoint = endpoint;
+  }
+
+  /** The deployment that serves a part of the entities; null: none any more, and what waits for it waits here. */
+  setCanary(endpoint: Endpoint | null): void {
+    if (endpoint !== null) {
+      this.canary ??= new TypeLanes(this.type, this.#tuning, true);
+      return this.canary.moveTo(endpoint);
+    }
+    const { canary } = this;
+    if (canary === null) return;
+    canary.moveTo(null);
+    this.canary = null;
+    for (const from of canary.all) {
+      const to = this.lanes[from.kind];
+      const count = from.length;
+      for (let offer = from.head; offer !== null; offer = from.head) {
+        from.remove(offer);
+        offer.lane = to;
+        to.push(offer);
+      }
+      if (count > 0) this.endpoint?.laneGrew(to, count);
+    }
   }
 }

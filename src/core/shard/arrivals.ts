@@ -82,14 +82,14 @@ export class Arrivals {
 
   /** A message, or an accepted command after a restart, for an entity of a known type. */
   enqueue(to: EntityAddress, item: Item): void {
-    const known = this.#context.host.typeOf(to.type);
+    const known = this.#context.host.servedTo(to);
     if (known === null) throw new Error(`${to.type} is not known`);
     this.enqueueInto(this.open(to, known.type), item);
   }
 
   /** A command that lies in the inbox: into the mailbox, or, while that is full or nobody serves the type, left there. */
   enqueueStored(to: EntityAddress, number: number, command: Command, timer: string | null): void {
-    const known = this.#context.host.typeOf(to.type);
+    const known = this.#context.host.servedTo(to);
     if (known === null) {
       this.#context.hasOrphans = true;
       return;
@@ -120,6 +120,7 @@ export class Arrivals {
       return standing;
     }
     const slot = new EntitySlot(this.#invocations, address, this.#context.state.prefixOf(address), spec);
+    slot.isCanary = this.#context.host.isOfCanary(address);
     this.#context.addSlot(slot);
     this.#reads.get(cellKey(slot.prefix), (value) => this.#opened(slot, value));
     return slot;

@@ -69,7 +69,7 @@ export class Folding {
     const late = slot.readers.filter(({ deadlineMs }) => deadlineMs <= nowMs);
     if (late.length === 0) return;
     slot.readers = slot.readers.filter(({ deadlineMs }) => deadlineMs > nowMs);
-    const outage = dispatcher.outageOf(slot.type);
+    const outage = dispatcher.outageOf(slot.type, slot.isCanary);
     for (const { request } of late) {
       if (slot.status === "loading") this.#context.refuse(request, slot.position, "storage_slow", NOT_READ);
       else if (outage !== null)

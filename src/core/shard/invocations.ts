@@ -44,6 +44,19 @@ export class Invocations {
     this.#context.host.dispatcher.offer(slot, this.#context.host.tickMs);
   }
 
+  /** Another deployment may serve it now: what waits goes there, and what had faulted is not kept waiting for it. */
+  servedAnew(slot: EntitySlot, isCanary: boolean): void {
+    if (slot.isCanary === isCanary) return;
+    const isOffered = slot.status === "offered";
+    if (isOffered) {
+      this.#context.host.dispatcher.withdraw(slot);
+      slot.status = "idle";
+    }
+    slot.isCanary = isCanary;
+    slot.retryAtMs = 0;
+    this.offer(slot);
+  }
+
   /** Offers entities whose back-off is over. */
   wake(): void {
     for (;;) {
@@ -173,6 +186,7 @@ export class Invocations {
 
   #settle(slot: EntitySlot, proposal: Proposal & { readonly kind: "proposed" }, position: number): void {
     if (proposal.settled.length > 0) slot.isSuspect = false;
+    for (const { item } of proposal.settled) if (item.faults === 0) slot.counts.ran++;
     for (const { item, outcome, version } of proposal.settled) this.#end(slot, item, outcome, version, position);
     const { fault, skipped } = proposal;
     if (fault === null) {
@@ -200,6 +214,7 @@ export class Invocations {
     slot.isSuspect = true;
     const first = items[0];
     if (items.length > 1 || first === undefined) return;
+    if (isTooLarge) countFault(slot, first);
     if (isTooLarge) return this.giveUp(slot, first, "state_too_large", message);
     this.#fault(slot, first, "function_faulted", `the function's answer does not hold: ${message}`);
   }
@@ -207,13 +222,30 @@ export class Invocations {
   /** A fault of the first command's own. */
   #fault(slot: EntitySlot, item: Item, code: string, message: string): void {
     const { limits, tickMs } = this.#context.host;
+    countFault(slot, item);
     item.faults++;
     slot.isSuspect = true;
-    const attemptsMax = item.origin.kind === "client" ? limits.attemptsOfCallMax : limits.attemptsOfMessageMax;
+    const isCall = item.origin.kind === "client" || slot.isCanary;
+    const attemptsMax = isCall ? limits.attemptsOfCallMax : limits.attemptsOfMessageMax;
+    if (item.faults >= attemptsMax && this.#takenBack(slot, item)) return;
     if (item.faults >= attemptsMax) return this.giveUp(slot, item, code, message);
     if (item.origin.kind === "message") this.#messages.park(slot, item);
     slot.retryAtMs = tickMs + Math.min(limits.retryMaxMs, limits.retryMinMs * 2 ** (item.faults - 1));
     this.#backingOff.push(slot.retryAtMs, slot);
+  }
+
+  /**
+   * What faults on a canary as often as is tried is tried as often again on the stable version, which serves the entity from
+   * then on: a canary costs nobody a command that the stable version can run.
+   */
+  #takenBack(slot: EntitySlot, item: Item): boolean {
+    const { host } = this.#context;
+    if (!slot.isCanary || !host.takeBack(slot.address)) return false;
+    item.faults = 0;
+    slot.isCanary = false;
+    slot.retryAtMs = 0;
+    slot.spec = host.servedTo(slot.address)?.type ?? slot.spec;
+    return true;
   }
 
   /** The command is failed to its caller, or becomes a dead letter, and the entity goes on with the next. */
@@ -314,7 +346,7 @@ export class Invocations {
   expire(slot: EntitySlot, item: Item): void {
     slot.mailbox.splice(slot.mailbox.indexOf(item), 1);
     this.#context.releaseItem(item);
-    const outage = this.#context.host.dispatcher.outageOf(slot.type);
+    const outage = this.#context.host.dispatcher.outageOf(slot.type, slot.isCanary);
     for (const request of item.waiters) {
       if (outage === null) this.#context.refuse(request, slot.position, "deadline_exceeded", LATE);
       else this.#context.refuse(request, slot.position, "function_unavailable", `${OUTAGE}: ${outage}`);
@@ -405,6 +437,13 @@ function askedAgain({ address }: EntitySlot, { command }: Item, request: number)
 
 const LATE = "the deadline passed before the command was done; nothing of it took effect, and it will not run any more";
 const OUTAGE = "until the deadline the function could not be used; nothing of the command took effect. What came back last";
+
+/** A command counts once, by how it ended first: one that faults again and again is one fault. */
+function countFault(slot: EntitySlot, item: Item): void {
+  if (item.faults > 0) return;
+  slot.counts.ran++;
+  slot.counts.faulted++;
+}
 
 function invocationCommand(item: Item, n: number): InvocationCommand {
   const { command } = item;

@@ -42,8 +42,8 @@ class Bench {
     const host = {
       limits: { delayMaxMs: 10_000, payloadBytesMax: 50, sendsPerInvocationMax: 3, ownResultRetentionMs: 600_000 },
       nowMs: NOW_MS + 0.25,
-      typeOf: (name: string) => {
-        const type = known.get(name);
+      servedTo: (to: EntityAddress) => {
+        const type = known.get(to.type);
         return type === undefined ? null : { deployment: "d-1", type };
       },
       shardOf: ({ type }: EntityAddress) => (type === CART.type ? 0 : 1),

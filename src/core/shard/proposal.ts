@@ -191,7 +191,7 @@ class ProposalBuilder {
   #checkTarget(effect: FunctionEffect & { readonly kind: "send" }): void {
     const id = idProblem(effect.to.id);
     if (id !== null) throw new Rejection(`a message to ${effect.to.type}: id refused: ${id}`);
-    const target = this.#context.host.typeOf(effect.to.type);
+    const target = this.#context.host.servedTo(effect.to);
     if (target === null) throw new Rejection(`a message to '${effect.to.type}': no deployment serves this type`);
     if (!target.type.commands.has(effect.command)) throw new Rejection(`${effect.to.type} has no command '${effect.command}'`);
     this.#checkPayload("a message's input", effect.input);

@@ -43,6 +43,11 @@ export interface ShardHost {
   /** Monotonic time of the step. */
   readonly tickMs: number;
   typeOf(name: string): { readonly deployment: string; readonly type: EntityType } | null;
+  /** The type as whatever serves this entity has it: the canary's, for an entity of a canary. */
+  servedTo(address: EntityAddress): { readonly deployment: string; readonly type: EntityType } | null;
+  isOfCanary(address: EntityAddress): boolean;
+  /** From now on the stable version serves the entity; false where it does already, or it cannot be. */
+  takeBack(address: EntityAddress): boolean;
   hashOf(address: EntityAddress): number;
   shardOf(address: EntityAddress): number;
   /** Hands a born message to its target's shard, wherever that is; false: not now, send again later, from this one on. */

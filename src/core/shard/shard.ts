@@ -267,7 +267,10 @@ export class Shard {
 
   /** Types came or changed: entities take the new ones, and what waited for a type is run. */
   typesChanged(): void {
-    for (const slot of this.#context.slotByKey.values()) slot.spec = this.#context.host.typeOf(slot.type)?.type ?? slot.spec;
+    for (const slot of this.#context.slotByKey.values()) {
+      slot.spec = this.#context.host.servedTo(slot.address)?.type ?? slot.spec;
+      this.#invocations.servedAnew(slot, this.#context.host.isOfCanary(slot.address));
+    }
     this.#resumeOrphans();
   }
 

@@ -5,6 +5,7 @@
  *   loading ──cell (and unfolded events) read──> idle ──commands──> offered ──dispatched──> running ──result──> idle
  */
 
+import { type CommandCounts, noCounts } from "../deployment/command-tally.js";
 import type { Runnable, Verdict } from "../dispatch/dispatch.js";
 import { addressText, type EntityAddress } from "../entity/address.js";
 import type { Command, Payload } from "../entity/command.js";
@@ -60,6 +61,7 @@ export interface SlotOwner {
 
 /** Most entities never have any of these: one empty list serves them all. */
 const NONE: readonly never[] = [];
+const UNCOUNTED = noCounts();
 
 export class EntitySlot implements Runnable {
   readonly shard: SlotOwner;
@@ -81,6 +83,9 @@ export class EntitySlot implements Runnable {
   /** The commands of the invocation that is under way. */
   running: readonly Item[] = NONE;
   attempt = 0;
+  /** Whether a canary serves it, and where the outcomes of the invocation under way are counted. */
+  isCanary = false;
+  counts: CommandCounts = UNCOUNTED;
   /** Not offered before this moment, after a fault. */
   retryAtMs = 0;
   isSuspect = false;

@@ -27,6 +27,7 @@ import {
   registerDeployment,
   removeDeployment,
   rollBackDeployments,
+  setCanary,
 } from "./deployment-routes.js";
 import { isLocalHost } from "./local-host.js";
 
@@ -57,7 +58,7 @@ const PATHS = [
   "/metrics",
   "/v1/status",
   "/v1/types",
-  "/v1/deployments[/{id}/promote | /{id}/remove | /rollback]",
+  "/v1/deployments[/{id}/canary | /{id}/promote | /{id}/remove | /rollback]",
   "/v1/invoke/{address}/{command}",
   "/v1/state/{address}",
   "/v1/events/{address}",
@@ -217,6 +218,7 @@ export class AdminServer implements ExchangeHost {
     if (method !== "POST") return methodRefusal(exchange, "POST");
     if (id === "rollback" && action === undefined) return rollBackDeployments(exchange, registration);
     if (rest.length !== 2) return notFound();
+    if (action === "canary") return setCanary(exchange, registration, id);
     if (action === "promote") return promoteDeployment(exchange, registration, id);
     return action === "remove" ? removeDeployment(exchange, registration, id) : notFound();
   }

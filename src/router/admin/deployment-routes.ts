@@ -1,4 +1,4 @@
-/** `/v1/deployments`: list, register, promote, roll back, remove; and what the deployments serve. */
+/** `/v1/deployments`: list, register, canary, promote, roll back, remove; and what the deployments serve. */
 import type { EntityType } from "../../core/entity/entity-type.js";
 import { endpointAddress, endpointForm } from "../config/endpoint-address.js";
 import { readEndpointOptions } from "../config/read-functions.js";
@@ -7,13 +7,14 @@ import type { Exchange } from "../ingress/exchange.js";
 import type { Refusal } from "../ingress/problem-document.js";
 import type { Registration, RegistrationOutcome } from "../registration.js";
 import { respondJson } from "./admin-reply.js";
+import { readCanaryWish } from "./canary-wish.js";
 
 export function listDeployments(exchange: Exchange, registration: Registration): null {
   respondJson(exchange, 200, JSON.stringify({ deployments: registration.list() }));
   return null;
 }
 
-/** Body: `{"url", "force"}`, and what `functions` of the settings takes for an endpoint; `url` may be an ARN. */
+/** Body: `{"url", "force", "canary"}`, and what `functions` of the settings takes for an endpoint; `url` may be an ARN. */
 export function registerDeployment(exchange: Exchange, registration: Registration): null {
   withBody(exchange, (body) => {
     const { url, force } = body;
@@ -21,9 +22,25 @@ export function registerDeployment(exchange: Exchange, registration: Registratio
     if (address === null) return badRequest(`'url': ${endpointForm(typeof url === "string" ? url : "")}`);
     if (force !== undefined && typeof force !== "boolean") return badRequest("'force' is true or false");
     const problems: string[] = [];
-    const options = readEndpointOptions(new SettingNode(body, "", problems), address, ["url", "force"]);
+    const options = readEndpointOptions(new SettingNode(body, "", problems), address, ["url", "force", "canary"]);
+    const canary = body["canary"] === undefined ? null : readCanaryWish(body["canary"], "canary", problems);
+    if (canary?.weight === 0 && problems.length === 0) problems.push("canary.weight: a canary begins with more than 0%");
     if (problems.length > 0) return badRequest(problems.join("; "));
-    answerWith(exchange, 201, registration.register(address, force ?? false, options));
+    answerWith(exchange, 201, registration.register(address, force ?? false, options, canary));
+    return null;
+  });
+  return null;
+}
+
+/** Body: `{"weight", "faultsMax", "for", "force"}`; a weight of 0% ends it. */
+export function setCanary(exchange: Exchange, registration: Registration, id: string): null {
+  withBody(exchange, (body) => {
+    const { force } = body;
+    if (force !== undefined && typeof force !== "boolean") return badRequest("'force' is true or false");
+    const problems: string[] = [];
+    const wish = readCanaryWish(body, "", problems, ["force"]);
+    if (problems.length > 0) return badRequest(problems.join("; "));
+    answerWith(exchange, 200, registration.setCanary(id, wish, force ?? false));
     return null;
   });
   return null;

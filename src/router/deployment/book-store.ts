@@ -3,7 +3,8 @@ import type { Incompatibility } from "../../core/deployment/compatibility.js";
 import type { EntropyPort } from "../../ports/clock.js";
 import type { DirectoryPort } from "../../ports/directory.js";
 import type { AdminProblemCode } from "../ingress/problem-table.js";
-import { BOOK_KEY, type DeploymentBook, decodeBook, EMPTY_BOOK, encodeBook, manifestKey } from "./deployment-book.js";
+import { BookProblem, decodeBook, encodeBook } from "./book-codec.js";
+import { BOOK_KEY, type DeploymentBook, EMPTY_BOOK, manifestKey } from "./deployment-book.js";
 
 interface Refused {
   readonly kind: "refused";
@@ -28,6 +29,8 @@ export class BookStore {
   readonly #manifestById = new Map<string, Uint8Array>();
   #token: string | null = null;
   #book: DeploymentBook = EMPTY_BOOK;
+  /** Looks and changes go one after the other: a read begun before a swap would take the book back to what it was. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(directory: DirectoryPort, entropy: EntropyPort) {
     this.#directory = directory;
@@ -45,8 +48,24 @@ export class BookStore {
     if (failure !== null) throw new Error(`the deployments cannot be read from the directory: ${failure}`);
   }
 
-  /** `decide` is asked again with the newer book when somebody else was faster. */
-  async change(decide: (book: DeploymentBook) => Changed | Refused): Promise<Changed | Refused> {
+  /** Looks whether somebody else has changed the book. Null, or why nobody can say: what was known stays as it is. */
+  refresh(): Promise<string | null> {
+    return this.#inTurn(async () => {
+      try {
+        return await this.#read(true);
+      } catch (error) {
+        if (error instanceof BookProblem) return `${error.code}: ${error.message}`;
+        throw error;
+      }
+    });
+  }
+
+  /** `decide` is asked again with the newer book when somebody else was faster. Throws `BookProblem`. */
+  change(decide: (book: DeploymentBook) => Changed | Refused): Promise<Changed | Refused> {
+    return this.#inTurn(() => this.#change(decide));
+  }
+
+  async #change(decide: (book: DeploymentBook) => Changed | Refused): Promise<Changed | Refused> {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const decision = decide(this.#book);
       if (decision.kind === "refused" || decision.book === this.#book) return decision;
@@ -90,21 +109,32 @@ export class BookStore {
     return read.document.body;
   }
 
-  /** Null, or why it failed. */
-  async #read(): Promise<string | null> {
+  /** Null, or why it failed. `mustExist`: a book that was there and is gone tells nothing. */
+  async #read(mustExist = false): Promise<string | null> {
     const read = await this.#directory.read(BOOK_KEY);
     switch (read.kind) {
       case "failed":
         return read.message;
       case "absent":
+        if (mustExist && this.#token !== null) return `the document '${BOOK_KEY}' is gone`;
         this.#token = null;
         this.#book = EMPTY_BOOK;
         return null;
-      case "found":
-        this.#token = read.document.token;
-        this.#book = decodeBook(read.document.body);
+      case "found": {
+        const { token, body } = read.document;
+        if (token === this.#token) return null;
+        // Decoded first: with the token of a book that nobody here can read, the next change would write over it.
+        this.#book = decodeBook(body);
+        this.#token = token;
         return null;
+      }
     }
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   #newToken(): string {

@@ -2,7 +2,7 @@
  * Which deployments there are, which of them serves each entity type, what was active before, and what stored data may
  * need: one document of the directory, changed as a whole. Pure: every operation gives a new book.
  *
- * Persisted (docs/formats.md): JSON, `format` 1.
+ * Persisted by book-codec.ts.
  */
 import {
   type Incompatibility,
@@ -15,9 +15,9 @@ import {
 import type { EntityType } from "../../core/entity/entity-type.js";
 import { isSameEndpoint } from "../config/endpoint-address.js";
 import type { FunctionSettings } from "../config/settings.js";
+import { type Canary, type CanaryEnd, type CanaryEnding, withEnd } from "./canary.js";
 
 export const BOOK_KEY = "deployments";
-const FORMAT = 1;
 /** Rollbacks go back so far; older maps are forgotten. */
 const PAST_MAX = 20;
 /** Deployments that were never promoted again since so many others came are forgotten, their documents stay. */
@@ -28,6 +28,8 @@ export interface RegisteredDeployment {
   readonly url: string;
   readonly registeredAtMs: number;
   readonly types: readonly string[];
+  /** When it last stopped serving; absent while it serves, or never did. Other routers follow a little later. */
+  readonly servedUntilMs?: number;
 }
 
 type ActiveMap = Readonly<Record<string, string>>;
@@ -41,9 +43,20 @@ export interface DeploymentBook {
   readonly needs: ReadonlyMap<string, TypeNeeds>;
   /** Limits, encoding and headers that endpoints were registered with. */
   readonly endpoints: readonly FunctionSettings[];
+  readonly canaries: readonly Canary[];
+  /** How canaries ended, the newest last. */
+  readonly canaryEnds: readonly CanaryEnd[];
 }
 
-export const EMPTY_BOOK: DeploymentBook = { deployments: [], active: {}, past: [], needs: new Map(), endpoints: [] };
+export const EMPTY_BOOK: DeploymentBook = {
+  deployments: [],
+  active: {},
+  past: [],
+  needs: new Map(),
+  endpoints: [],
+  canaries: [],
+  canaryEnds: [],
+};
 
 /** The document of one deployment's manifest; written once. */
 export function manifestKey(id: string): string {
@@ -52,7 +65,7 @@ export function manifestKey(id: string): string {
 
 export function withDeployment(book: DeploymentBook, deployment: RegisteredDeployment): DeploymentBook {
   if (book.deployments.some(({ id }) => id === deployment.id)) return book;
-  const used = new Set([...Object.values(book.active), ...book.past.flatMap(({ active }) => Object.values(active))]);
+  const used = new Set([...servingIn(book), ...book.past.flatMap(({ active }) => Object.values(active))]);
   const spare = book.deployments.length + 1 - DEPLOYMENTS_MAX;
   const dropped = new Set(
     book.deployments
@@ -82,6 +95,7 @@ export function promoted(
   types: readonly EntityType[],
   force: boolean,
   nowMs: number,
+  cause: Pick<CanaryEnding, "by" | "why"> = BY_OPERATOR,
 ): Promotion {
   const orphans = orphanedBy(book, id, types);
   const reasons = [...types.flatMap((type) => missedBy(book, type)), ...orphans.map(typeMissing)];
@@ -94,10 +108,10 @@ export function promoted(
     // What was forced away is no longer asked for: the operator has accepted its loss.
     needs.set(type.name, before === undefined || missedBy(book, type).length > 0 ? needsOf(type) : withNeedsOf(before, type));
   }
-  return { kind: "promoted", book: { ...withActive(book, active, nowMs), needs }, accepted: reasons };
+  return { kind: "promoted", book: { ...withActive(book, active, nowMs, cause), needs }, accepted: reasons };
 }
 
-function missedBy(book: DeploymentBook, type: EntityType): readonly Incompatibility[] {
+export function missedBy(book: DeploymentBook, type: EntityType): readonly Incompatibility[] {
   const needs = book.needs.get(type.name);
   return needs === undefined ? [] : incompatibilities(needs, type);
 }
@@ -110,10 +124,18 @@ function orphanedBy(book: DeploymentBook, id: string, types: readonly EntityType
   return orphans.map(([name]) => name);
 }
 
-/** What was active before the last change; null where nothing is known. The way back always works at once. */
-export function rolledBack(book: DeploymentBook): DeploymentBook | null {
+/**
+ * What was so before the last change, be it a canary that began or another deployment that became active; null where nothing
+ * is known. The way back always works at once.
+ */
+export function rolledBack(book: DeploymentBook, nowMs: number): DeploymentBook | null {
   const last = book.past.at(-1);
-  return last === undefined ? null : { ...book, active: last.active, past: book.past.slice(0, -1) };
+  const newest = book.canaries.at(-1);
+  if (newest !== undefined && newest.startedAtMs >= (last?.endedAtMs ?? 0)) {
+    const canaryEnds = withEnd(book.canaryEnds, newest, { how: "rolled_back", ...BY_OPERATOR }, nowMs);
+    return serving({ ...book, canaryEnds }, { canaries: book.canaries.slice(0, -1) }, nowMs);
+  }
+  return last === undefined ? null : serving(book, { active: last.active, past: book.past.slice(0, -1) }, nowMs);
 }
 
 export type Removal =
@@ -121,13 +143,24 @@ export type Removal =
   | { readonly kind: "needed"; readonly why: string }
   | { readonly kind: "missing" };
 
-/** Forgets a deployment that serves nothing and that no rollback would bring back next. Rollbacks that go further end before it. */
-export function withoutDeployment(book: DeploymentBook, id: string): Removal {
-  if (!book.deployments.some((deployment) => deployment.id === id)) return { kind: "missing" };
+/**
+ * Forgets a deployment that serves nothing and that no rollback would bring back next. Rollbacks that go further end before
+ * it. It must not have served for `restMs`: until then other routers may call it.
+ */
+export function withoutDeployment(book: DeploymentBook, id: string, nowMs: number, restMs: number): Removal {
+  const found = book.deployments.find((deployment) => deployment.id === id);
+  if (found === undefined) return { kind: "missing" };
   const served = Object.entries(book.active).filter(([, by]) => by === id);
   if (served.length > 0) return { kind: "needed", why: `it serves ${served.map(([name]) => name).join(", ")}` };
+  if (book.canaries.some(({ deployment }) => deployment === id)) return { kind: "needed", why: "it is a canary" };
   const isNamed = book.past.map(({ active }) => Object.values(active).includes(id));
   if (isNamed.at(-1) === true) return { kind: "needed", why: "a rollback would go back to it" };
+  const leftMs = found.servedUntilMs === undefined ? 0 : found.servedUntilMs + restMs - nowMs;
+  if (leftMs > 0) {
+    const seconds = Math.ceil(leftMs / 1_000);
+    const why = `it served until a moment ago, and other routers may still have invocations of it; try again in ${seconds} s`;
+    return { kind: "needed", why };
+  }
   return {
     kind: "removed",
     book: {
@@ -138,71 +171,52 @@ export function withoutDeployment(book: DeploymentBook, id: string): Removal {
   };
 }
 
-function withActive(book: DeploymentBook, active: ActiveMap, nowMs: number): DeploymentBook {
+const BY_OPERATOR = { by: "operator", why: "asked for" } as const;
+
+function withActive(
+  book: DeploymentBook,
+  active: ActiveMap,
+  nowMs: number,
+  cause: Pick<CanaryEnding, "by" | "why">,
+): DeploymentBook {
   if (isSame(book.active, active)) return book;
   const past = Object.keys(book.active).length === 0 ? [] : [...book.past, { endedAtMs: nowMs, active: book.active }];
-  return { ...book, active, past: past.slice(-PAST_MAX) };
+  return serving(book, { active, past: past.slice(-PAST_MAX) }, nowMs, cause);
+}
+
+/**
+ * Changes what serves, and notes of whatever serves no longer until when it did. A canary ends when what serves one of its
+ * types changes: it was promoted, or it would be measured by another stable version.
+ */
+export function serving(
+  book: DeploymentBook,
+  change: Partial<Pick<DeploymentBook, "active" | "past" | "canaries">>,
+  nowMs: number,
+  cause: Pick<CanaryEnding, "by" | "why"> = BY_OPERATOR,
+): DeploymentBook {
+  const changed = { ...book, ...change };
+  const ended = changed.canaries.filter(({ types }) => types.some((name) => book.active[name] !== changed.active[name]));
+  const canaries = changed.canaries.filter((canary) => !ended.includes(canary));
+  const canaryEnds = ended.reduce((ends, canary) => {
+    const isPromoted = canary.types.every((name) => changed.active[name] === canary.deployment);
+    return withEnd(ends, canary, { how: isPromoted ? "promoted" : "superseded", ...cause }, nowMs);
+  }, changed.canaryEnds);
+  const before = servingIn(book);
+  const after = servingIn({ ...changed, canaries });
+  const deployments = book.deployments.map((deployment) => {
+    if (before.has(deployment.id) && !after.has(deployment.id)) return { ...deployment, servedUntilMs: nowMs };
+    if (!after.has(deployment.id)) return deployment;
+    const { servedUntilMs: _, ...others } = deployment;
+    return others;
+  });
+  return { ...changed, deployments, canaries, canaryEnds };
+}
+
+function servingIn({ active, canaries }: Pick<DeploymentBook, "active" | "canaries">): ReadonlySet<string> {
+  return new Set([...Object.values(active), ...canaries.map(({ deployment }) => deployment)]);
 }
 
 function isSame(left: ActiveMap, right: ActiveMap): boolean {
   const names = Object.keys(left);
   return names.length === Object.keys(right).length && names.every((name) => left[name] === right[name]);
-}
-
-/** The book cannot be read: what it says is not known, and must not be written over. */
-export class BookProblem extends Error {
-  override readonly name = "BookProblem";
-  readonly code: "format_newer" | "document_damaged";
-
-  constructor(code: "format_newer" | "document_damaged", message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-export function encodeBook({ endpoints, ...book }: DeploymentBook): Uint8Array {
-  const needs = Object.fromEntries(
-    [...book.needs].map(([name, { events, commands, replies, ...rest }]) => [
-      name,
-      { ...rest, events: Object.fromEntries(events), commands: [...commands], replies: [...replies] },
-    ]),
-  );
-  return Buffer.from(JSON.stringify({ format: FORMAT, ...book, needs, ...(endpoints.length > 0 && { endpoints }) }));
-}
-
-/** Throws `BookProblem`. */
-export function decodeBook(body: Uint8Array): DeploymentBook {
-  let document: StoredBook;
-  try {
-    document = JSON.parse(Buffer.from(body).toString());
-  } catch (error) {
-    throw new BookProblem("document_damaged", `the document '${BOOK_KEY}' is not JSON: ${(error as Error).message}`);
-  }
-  if (document.format !== FORMAT) {
-    throw new BookProblem(
-      "format_newer",
-      `the document '${BOOK_KEY}' has format ${document.format}, this version reads ${FORMAT}`,
-    );
-  }
-  const needs = Object.entries(document.needs).map(([name, { events, commands, replies, ...rest }]): [string, TypeNeeds] => [
-    name,
-    { ...rest, events: new Map(Object.entries(events)), commands: new Set(commands), replies: new Set(replies) },
-  ]);
-  const { deployments, active, past, endpoints = [] } = document;
-  return { deployments, active, past, needs: new Map(needs), endpoints };
-}
-
-interface StoredBook extends Omit<DeploymentBook, "needs" | "endpoints"> {
-  readonly format: number;
-  readonly endpoints?: readonly FunctionSettings[];
-  readonly needs: Readonly<
-    Record<
-      string,
-      Omit<TypeNeeds, "events" | "commands" | "replies"> & {
-        readonly events: Readonly<Record<string, number>>;
-        readonly commands: readonly string[];
-        readonly replies: readonly string[];
-      }
-    >
-  >;
 }

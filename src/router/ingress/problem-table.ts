@@ -338,8 +338,14 @@ export const ADMIN_PROBLEMS = {
   deployment_in_use: caller(
     409,
     "The deployment is needed",
-    "It serves an entity type, a rollback would go back to it, or invocations of it are under way; the detail says which.",
+    "It serves an entity type, a rollback would go back to it, or invocations of it are under way, or may be in another router; the detail says which.",
     "Register or promote another deployment first, or try again when its invocations have ended.",
+  ),
+  canary_refused: caller(
+    409,
+    "The deployment cannot be a canary",
+    "It serves already, nothing serves its types yet, another canary has one of them, it is at the address of what serves now, or it is no canary that could end; the detail says which.",
+    "Register another version at another address (a Lambda version has its own), or end the other canary first.",
   ),
   nothing_to_roll_back: caller(
     409,

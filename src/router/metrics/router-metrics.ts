@@ -20,6 +20,7 @@ export interface MetricsSources {
   openRequests(): number;
   heldBodyBytes(): number;
   costOf(kind: RequestKind): Cost;
+  canaries(): readonly { readonly deployment: string; readonly weight: number }[];
 }
 
 const OUTCOMES: readonly OutcomeLabel[] = ["replied", "refused", "failed", "accepted", "problem", "left"];
@@ -63,6 +64,7 @@ export class RouterMetrics implements IngressObserver {
     this.#exposeRequests(sources);
     this.#exposeWork();
     this.#exposeCore(sources);
+    this.#exposeDeployments(sources);
     this.#exposeCost(sources);
     this.#exposeProcess();
   }
@@ -269,6 +271,35 @@ export class RouterMetrics implements IngressObserver {
     exposeGauge(registry, inFlight, () =>
       (core()?.dispatch.deployments ?? []).map((one): Sample => [{ deployment: one.deployment }, one.attempts]),
     );
+  }
+
+  #exposeDeployments({ core, canaries }: MetricsSources): void {
+    const registry = this.#registry;
+    const ran = {
+      name: "holdfast_deployment_commands_total",
+      help: "Commands by how they ended first, since the last start: done (refusals included), faulted",
+      labels: ["deployment", "outcome"],
+    };
+    exposeCounter(registry, ran, () =>
+      [...(core()?.commands ?? [])].flatMap(([deployment, counts]): Sample[] => [
+        [{ deployment, outcome: "done" }, counts.ran - counts.faulted],
+        [{ deployment, outcome: "faulted" }, counts.faulted],
+      ]),
+    );
+    const unavailable = {
+      name: "holdfast_deployment_unavailable_total",
+      help: "Invocations that could not be, since the last start",
+      labels: ["deployment"],
+    };
+    exposeCounter(registry, unavailable, () =>
+      [...(core()?.commands ?? [])].map(([deployment, counts]): Sample => [{ deployment }, counts.unavailable]),
+    );
+    const weight = {
+      name: "holdfast_canary_weight",
+      help: "Share of the entities that a canary serves, 0 to 1",
+      labels: ["deployment"],
+    };
+    exposeGauge(registry, weight, () => canaries().map((one): Sample => [{ deployment: one.deployment }, one.weight / 10_000]));
   }
 
   #exposeCost({ costOf }: MetricsSources): void {

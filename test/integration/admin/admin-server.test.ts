@@ -46,6 +46,8 @@ async function withAdmin(overrides: Partial<AdminOptions>, body: (running: Runni
     functions: [],
     types: {},
     openInvocations: () => 0,
+    commandsOf: () => null,
+    name: "router one",
     connect: () => ({
       discover: async () => running.found,
       invoke: async () => ({ kind: "complete" }),

@@ -4,7 +4,13 @@ import { CostMeter } from "../../../src/router/metrics/cost-meter.js";
 import { RouterMetrics } from "../../../src/router/metrics/router-metrics.js";
 import { post, withIngress } from "../ingress/running-ingress.js";
 
-const SILENT = { core: () => null, openRequests: () => 3, heldBodyBytes: () => 1_000, costOf: () => ({ requests: 0, units: 0 }) };
+const SILENT = {
+  canaries: () => [],
+  core: () => null,
+  openRequests: () => 3,
+  heldBodyBytes: () => 1_000,
+  costOf: () => ({ requests: 0, units: 0 }),
+};
 
 describe("the metrics", () => {
   it("count commands by type and outcome, requests by status, and the time they took", async () => {

@@ -29,13 +29,14 @@ const DOWN: DiscoverOutcome = { kind: "unavailable", message: "connection refuse
 class World {
   readonly answers = new Map<string, DiscoverOutcome>();
   readonly waits: number[] = [];
+  nowMs = 1_000;
   directory: DirectoryPort = new MemoryDirectory();
   active: readonly ActiveDeployment[] = [];
   readonly connected: FunctionSettings[] = [];
 
   async open(options: Partial<RegistrationOptions> = {}): Promise<Registration> {
     const clock: ClockPort = {
-      nowMs: () => 1_000,
+      nowMs: () => this.nowMs,
       monotonicMs: () => 0,
       after: () => () => undefined,
       sleep: (ms) => {
@@ -58,6 +59,8 @@ class World {
         this.active = deployments;
       },
       openInvocations: () => 0,
+      commandsOf: () => null,
+      name: "router one",
       log: silent,
       ...options,
     });
@@ -353,6 +356,13 @@ describe("registration", () => {
     open = 2;
     assert.match(await removal(first), /^deployment_in_use: .* 2 of its invocations are under way$/);
     open = 0;
+    assert.match(
+      await removal(first),
+      /^deployment_in_use: .* other routers may still have invocations of it; try again in 20 s$/,
+    );
+    world.nowMs += 19_999;
+    assert.match(await removal(first), /^deployment_in_use: /);
+    world.nowMs += 1;
     assert.equal(await removal(first), "done");
     assert.match(await removal(first), /^deployment_not_found: /);
     const left = registration.list().map(({ id }) => id);
