@@ -24,7 +24,7 @@ import {
   showState,
   showTimers,
 } from "./entity-commands.js";
-import { restoreShards } from "./restore-command.js";
+import { type RestoreOptions, restoreShards } from "./restore-command.js";
 import type { SettingsOptions } from "./router-settings.js";
 import { type StartOptions, start } from "./start.js";
 import { check, init } from "./storage-commands.js";
@@ -85,8 +85,10 @@ function addRouterCommands(program: Command, streams: Streams): void {
     .description("write settings to begin with; or, where there are some, make the tables and the bucket that they name")
     .action((file: string | undefined) => init(terminalOf(program, streams), file));
   settings(program.command("shards").description("what lies in the snapshot store").command("restore"))
+    .argument("[shard...]", "with --previous: these go back; without them, each whose segments cannot be read")
+    .option("--previous", "go back to the manifest before, and replay what it does not hold; no router may run")
     .description("bring back segments that were deleted or overwritten in S3, from the bucket's former versions")
-    .action((options: SettingsOptions) => restoreShards(terminalOf(program, streams), options));
+    .action((shards: readonly string[], options: RestoreOptions) => restoreShards(terminalOf(program, streams), shards, options));
 }
 
 function addDeploymentCommands(program: Command, streams: Streams): void {

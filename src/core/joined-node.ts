@@ -11,6 +11,7 @@ import type { Gate } from "./log/gate.js";
 import { LogWriter } from "./log/log-writer.js";
 import type { LogId } from "./log/record.js";
 import type { RecordCodec } from "./log/record-codec.js";
+import { fromOf, rangesOf } from "./ownership/custody.js";
 import type { DirectoryClient } from "./ownership/directory-client.js";
 import type { ShardDescriptor } from "./ownership/documents.js";
 import { FormerLogs } from "./ownership/former-logs.js";
@@ -251,10 +252,14 @@ export class JoinedNode {
   #listed(descriptors: readonly ShardDescriptor[]): void {
     const { log } = this.log;
     const naming = new Set<number>();
-    for (const { shard, owner, ranges } of descriptors) {
+    const keptFromByShard = new Map<number, number>();
+    for (const descriptor of descriptors) {
+      const { shard, owner, ranges } = descriptor;
       if (owner === log || ranges.some((range) => range.log === log)) naming.add(shard);
+      const from = fromOf(log, rangesOf(descriptor));
+      if (from < Infinity) keptFromByShard.set(shard, from);
     }
-    this.upkeep.returned((shard) => naming.has(shard));
+    this.upkeep.returned((shard) => naming.has(shard), keptFromByShard);
   }
 
   /** What shards see of this node. */

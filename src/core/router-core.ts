@@ -397,7 +397,7 @@ export class RouterCore {
     if (this.#closing?.isReleasing !== true) node?.upkeep.turn(this.#tickMs);
     if (this.#phase === "open") {
       node?.orphans.turn(this.#tickMs);
-      node?.values?.turn(this.#ownNode.document.base, this.#tickMs);
+      node?.values?.turn(node.upkeep.keptFrom, this.#tickMs);
     }
     if (node !== null && !this.#isOver()) {
       const { log } = node;

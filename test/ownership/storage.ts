@@ -138,7 +138,7 @@ export class Storage {
   }
 
   putShard(document: Partial<ShardDescriptor> & { readonly shard: number }): void {
-    const shard: ShardDescriptor = { epoch: 1, owner: null, covered: 0, ranges: [], segments: [], ...document };
+    const shard: ShardDescriptor = { epoch: 1, owner: null, covered: 0, ranges: [], segments: [], previous: null, ...document };
     this.putDocument(shardKey(shard.shard), documentCodec.encodeDescriptor(shard, CLUSTER_ID));
   }
 

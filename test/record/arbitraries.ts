@@ -211,6 +211,7 @@ export const anyDescriptor: fc.Arbitrary<ShardDescriptor> = record({
   covered: anyNumber,
   ranges: few(anyRange),
   segments: few(anySegment),
+  previous: orNull(record({ ranges: few(anyRange), segments: few(anySegment) })),
 });
 
 /** The same bytes with one thing wrong: a byte changed, the end cut off, something put in or behind. */

@@ -18,6 +18,7 @@ import { ValueWatch } from "./checkers/references-name-what-exists.js";
 import { RefusedForEver } from "./checkers/refused-for-ever.js";
 import { Disk } from "./disk.js";
 import { drawFaults, type FaultMix } from "./faults.js";
+import { goBack } from "./going-back.js";
 import { History } from "./history.js";
 import { type CrashMoment, Incarnation, type Surroundings } from "./incarnation.js";
 import type { Random } from "./random.js";
@@ -75,6 +76,7 @@ class Simulation implements Surroundings {
   #isMissingTypes = false;
   #isStarted = false;
   #crashesLeft = 0;
+  #isGoingBack = false;
 
   constructor(seed: number, isTracing: boolean) {
     this.world = new World(seed, isTracing);
@@ -87,7 +89,10 @@ class Simulation implements Surroundings {
     this.#manifests = new ManifestWatch(
       this.#settings.freshClusterId,
       () => this.snapshots.objects,
-      (log, position) => this.journal.isDurable(log, position),
+      {
+        isDurable: (log, position) => this.journal.isDurable(log, position),
+        holds: (log, from, to) => this.journal.holds(log, from, to),
+      },
       this.#history,
     );
     this.#values = new ValueWatch(
@@ -108,6 +113,7 @@ class Simulation implements Surroundings {
       refused: (caller, commandIds) => {
         if (this.#incarnation?.name === caller.name) this.#refused.refused(commandIds);
       },
+      trimmed: (log, base) => this.#manifests.trimmed(log, base),
     });
     this.directory = new SimDirectory(this.#disk, (key, body) => this.#manifests.swapped(key, body));
     this.snapshots = new SimSnapshots(this.#disk, (object) => {
@@ -128,7 +134,8 @@ class Simulation implements Surroundings {
       this.#clients.isWindingUp = true;
       this.#heal();
       books = this.#readBooks();
-      this.#crash();
+      if (this.world.seed % 3 === 0) this.#crash();
+      else this.#stopAndGoBack();
       this.#heal();
       const again = this.#readBooks();
       if (books !== null && again !== null) this.#conclude(books, again);
@@ -251,6 +258,10 @@ class Simulation implements Surroundings {
     this.#incarnation = null;
     this.#isStarted = false;
     this.#clients.disconnected((request) => this.#serverByRequest.get(request) === left);
+    if (this.#isGoingBack) {
+      this.#isGoingBack = false;
+      goBack(this.directory, this.snapshots, this.#settings.freshClusterId, this.world);
+    }
     const pauseMs = this.random.chance(0.5) ? this.random.between(1, 50) : this.random.between(50, 3_000);
     this.world.after(pauseMs, () => this.#start());
   }
@@ -460,6 +471,14 @@ class Simulation implements Surroundings {
   #crash(): void {
     const incarnation = this.#incarnation;
     if (incarnation !== null) this.ended(incarnation, { kind: "broken", message: "crash" });
+  }
+
+  /** The newest segments of every shard are lost: an operator stops the router and goes back to what was before. */
+  #stopAndGoBack(): void {
+    this.#isGoingBack = true;
+    this.#incarnation?.deliver({ kind: "stopAsked" });
+    this.world.run(this.world.nowMs + 30_000, () => !this.#isGoingBack);
+    if (this.#isGoingBack) this.#history.violate("the router did not stop");
   }
 
   /** Reads every book through the router: its state, and where there is one its history. */

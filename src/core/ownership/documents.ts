@@ -56,6 +56,16 @@ export interface ClosedRange {
   readonly to: number;
 }
 
+/**
+ * What a shard's segments were before its last flush: these, with the entries of the ranges applied in order, hold what the
+ * present segments hold. Whoever cannot read those goes back to it and loses nothing (going-back.ts).
+ */
+export interface PreviousManifest {
+  /** Newest first. */
+  readonly segments: readonly SegmentReference[];
+  readonly ranges: readonly ClosedRange[];
+}
+
 /** Who owns a shard, and where its state lies: segments, then closed ranges in order, then the owner's log behind `covered`. */
 export interface ShardDescriptor {
   readonly shard: number;
@@ -66,6 +76,8 @@ export interface ShardDescriptor {
   readonly ranges: readonly ClosedRange[];
   /** Newest first. */
   readonly segments: readonly SegmentReference[];
+  /** Everything that it names is kept as long as it is here. Null: there is none yet, or it was let go. */
+  readonly previous: PreviousManifest | null;
 }
 
 /** How the core sees the byte forms; throws MalformedBytes, or NewerFormat for what a newer version has written. */

@@ -4,6 +4,7 @@
  */
 import type { LogId } from "../log/record.js";
 import type { RecordCodec } from "../log/record-codec.js";
+import { rangesOf } from "./custody.js";
 import type { DirectoryClient, FoundDocument } from "./directory-client.js";
 import { type DocumentCodec, type NodeDocument, nodeKey, SHARD_PREFIX } from "./documents.js";
 import { sealLog } from "./log-end.js";
@@ -179,7 +180,7 @@ export class FormerLogs {
     client.list(SHARD_PREFIX, (found) => {
       const descriptors = found.map(({ document }) => codec.decodeDescriptor(document.body, clusterId));
       const isNamed = descriptors.some(
-        ({ owner, ranges }) => owner === incarnation || ranges.some(({ log }) => log === incarnation),
+        (one) => one.owner === incarnation || rangesOf(one).some(({ log }) => log === incarnation),
       );
       if (isNamed) needed();
       else then();

@@ -11,10 +11,11 @@ import type { Effect } from "../effect.js";
 import type { LogId } from "../log/record.js";
 import type { PeerFrame } from "../peers/frames.js";
 import type { Shard } from "../shard/shard.js";
-import { Custody, type CustodyTools } from "./custody.js";
+import { Custody, type CustodyTools, rangesOf } from "./custody.js";
 import type { DirectoryClient } from "./directory-client.js";
-import { type ClosedRange, type DocumentCodec, nodeKey, SHARD_PREFIX, type ShardDescriptor, shardKey } from "./documents.js";
+import { type DocumentCodec, type NodeDocument, nodeKey, SHARD_PREFIX, type ShardDescriptor, shardKey } from "./documents.js";
 import type { FormerLogs } from "./former-logs.js";
+import { openRange } from "./going-back.js";
 import { HandOff } from "./hand-off.js";
 import type { Membership } from "./membership.js";
 import { makeShard, type OpeningParts, openTogether } from "./opening.js";
@@ -268,8 +269,10 @@ export class Holdings {
       epoch: (former?.epoch ?? 0) + 1,
       owner: incarnation,
       covered: 0,
-      ranges: former === null ? [] : [...former.ranges, ...this.#closedRange(former)],
+      ranges: former === null ? [] : [...former.ranges, ...openRange(former, this.#ownerOf(former))],
       segments: former?.segments ?? [],
+      // It rebuilds these segments, whatever ranges follow and whoever owns them.
+      previous: former?.previous ?? null,
     };
     const token = nextToken();
     this.#claiming.add(shard);
@@ -286,12 +289,9 @@ export class Holdings {
     });
   }
 
-  /** What the former owner left behind `covered`, up to its seal. Without a document of its own, nothing of it exists (15k). */
-  #closedRange(former: ShardDescriptor): readonly ClosedRange[] {
-    const node = former.owner === null ? undefined : this.#parts.formers.of(former.owner)?.document;
-    if (node === undefined || node.seal === null) return [];
-    const from = Math.max(former.covered + 1, node.base);
-    return from >= node.seal ? [] : [{ log: node.incarnation, epoch: former.epoch, from, to: node.seal }];
+  /** Without a document of its own, nothing of it exists (15k). */
+  #ownerOf({ owner }: ShardDescriptor): NodeDocument | null {
+    return owner === null ? null : (this.#parts.formers.of(owner)?.document ?? null);
   }
 
   /** Its former owner has named us. */
@@ -374,7 +374,7 @@ export class Holdings {
     const { effects, formers } = this.#parts;
     for (const { document, token } of ended) {
       const log = document.incarnation;
-      const isNamed = descriptors.some(({ owner, ranges }) => owner === log || ranges.some((range) => range.log === log));
+      const isNamed = descriptors.some((one) => one.owner === log || rangesOf(one).some((range) => range.log === log));
       if (isNamed) continue;
       effects.push({ kind: "trimLog", log, base: Number.MAX_SAFE_INTEGER });
       effects.push({ kind: "removeDocument", key: nodeKey(log), expected: token });

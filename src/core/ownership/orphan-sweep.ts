@@ -5,7 +5,7 @@
  */
 import type { Effect } from "../effect.js";
 import type { ObjectsFound } from "../input.js";
-import type { Custody } from "./custody.js";
+import { type Custody, namedBy } from "./custody.js";
 
 export interface OrphanLimits {
   /** The first sweep waits this long after the start; each next one after the last. */
@@ -55,8 +55,7 @@ export class OrphanSweep {
       const custody = match === null ? undefined : custodyByShard.get(Number(match[1]));
       if (match === null || custody === undefined || custody.isRefused) continue;
       const { descriptor, shard } = custody;
-      const isNamed = descriptor.segments.some((segment) => segment.object === name);
-      if (Number(match[2]) < descriptor.epoch && !isNamed) shard.state.store.discard(name);
+      if (Number(match[2]) < descriptor.epoch && !namedBy(descriptor).has(name)) shard.state.store.discard(name);
     }
   }
 }

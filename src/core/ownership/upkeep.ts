@@ -32,6 +32,9 @@ interface Tail {
   oldestMs: number;
   /** Of what a flush that is under way will have covered. */
   flushingOldestMs: number | null;
+  /** Like `bytes` and `records`, of the flush before: what the previous manifest needs lies behind that. */
+  previousBytes: number;
+  previousRecords: number;
 }
 
 export interface UpkeepTools {
@@ -49,14 +52,18 @@ export class Upkeep {
   #inherited = { bytes: 0, records: 0 };
   /** Where begins what a shard that was handed over may still need of our log, until its next owner has flushed it. */
   readonly #lentFromByShard = new Map<number, number>();
+  /** The same, of what previous manifests need: records and values below the base. */
+  readonly #lentKeptByShard = new Map<number, number>();
   #publishedAtMs: number;
   #measuredAtMs = -Infinity;
   /** Everything at or above the published base was written behind this moment. */
   #baseOldestMs: number;
+  #keptFrom: number;
 
   constructor(limits: UpkeepLimits, tools: UpkeepTools, tickMs: number) {
     this.#limits = limits;
     this.#tools = tools;
+    this.#keptFrom = tools.ownNode.document.base;
     this.#baseOldestMs = tickMs;
     this.#publishedAtMs = tickMs;
   }
@@ -73,6 +80,8 @@ export class Upkeep {
     for (const tail of this.#tails) {
       tail.bytes += read.bytes;
       tail.records += read.records;
+      tail.previousBytes += read.bytes;
+      tail.previousRecords += read.records;
     }
     for (const custody of custodies) {
       const isClean = custody.descriptor.ranges.length === 0;
@@ -83,19 +92,31 @@ export class Upkeep {
         sinceMs: tickMs,
         oldestMs: isClean ? tickMs : tickMs - read.ageMs,
         flushingOldestMs: null,
+        previousBytes: this.#totalBytes,
+        previousRecords: this.#totalRecords,
       });
     }
   }
 
-  /** The shard is another node's. It may need our log from `from` on; null: nothing of it. */
+  /** The shard is another node's. It may need our log from `from` on; null: nothing of it. What was before may need more. */
   remove(shard: number, from: number | null): void {
+    const previousFrom = this.#tails.find(({ custody }) => custody.shard.shard === shard)?.custody.previousFrom ?? Infinity;
+    this.#lentKeptByShard.set(shard, Math.min(previousFrom, from ?? Infinity));
     this.#tails = this.#tails.filter(({ custody }) => custody.shard.shard !== shard);
     if (from !== null) this.#lentFromByShard.set(shard, Math.min(from, this.#lentFromByShard.get(shard) ?? from));
   }
 
-  /** `isNamed`: whether a shard's descriptor names our log still, though the shard is elsewhere. */
-  returned(isNamed: (shard: number) => boolean): void {
+  /**
+   * `isNamed`: whether a shard's descriptor names our log still, though the shard is elsewhere. `keptFromByShard`: where it, or
+   * the manifest before, begins to need it.
+   */
+  returned(isNamed: (shard: number) => boolean, keptFromByShard: ReadonlyMap<number, number>): void {
     for (const shard of this.#lentFromByShard.keys()) if (!isNamed(shard)) this.#lentFromByShard.delete(shard);
+    for (const shard of this.#lentKeptByShard.keys()) {
+      const from = keptFromByShard.get(shard);
+      if (from !== undefined) this.#lentKeptByShard.set(shard, from);
+      else if (!isNamed(shard)) this.#lentKeptByShard.delete(shard);
+    }
   }
 
   /** What a restart would have to read now. */
@@ -119,6 +140,11 @@ export class Upkeep {
     return tickMs - oldest;
   }
 
+  /** The lowest position of our log at which records and their values are kept: previous manifests may need it below the base. */
+  get keptFrom(): number {
+    return this.#keptFrom;
+  }
+
   get flushing(): number {
     let count = 0;
     for (const { custody } of this.#tails) if (!custody.isIdle) count++;
@@ -140,6 +166,7 @@ export class Upkeep {
   /** A shard of which nothing in the log is needed makes the tail neither longer nor older. */
   #measure(tickMs: number): void {
     this.#measuredAtMs = tickMs;
+    this.#letGo();
     for (const tail of this.#tails) {
       if (!tail.custody.isIdle) continue;
       tail.flushingOldestMs = null;
@@ -148,6 +175,19 @@ export class Upkeep {
       tail.records = this.#totalRecords;
       tail.sinceMs = tickMs;
       tail.oldestMs = tickMs;
+    }
+  }
+
+  /** One shard at a time whose previous manifest needs too much of the log: it has not changed for long, and would hold all of it. */
+  #letGo(): void {
+    const { tailBytesTarget, tailRecordsTarget } = this.#limits;
+    for (const { custody, previousBytes, previousRecords } of this.#tails) {
+      const isFar =
+        this.#totalBytes - previousBytes > tailBytesTarget * PREVIOUS_TAILS_MAX ||
+        this.#totalRecords - previousRecords > tailRecordsTarget * PREVIOUS_TAILS_MAX;
+      if (!isFar || custody.descriptor.previous === null || !custody.isIdle || custody.isDirty) continue;
+      if (custody.isRefused || custody.isLeaving) continue;
+      return custody.letGo();
     }
   }
 
@@ -191,6 +231,8 @@ export class Upkeep {
   #flush(tail: Tail, tickMs: number): void {
     const position = this.#tools.log.cut(tickMs);
     tail.custody.flush(position);
+    tail.previousBytes = tail.bytes;
+    tail.previousRecords = tail.records;
     tail.bytes = this.#totalBytes;
     tail.records = this.#totalRecords;
     tail.sinceMs = tickMs;
@@ -199,9 +241,9 @@ export class Upkeep {
   }
 
   /**
-   * Publishes a base that has grown, and only then trims below it. Where records expire it is published now and then
-   * whatever it is: a log that hardly grows would else have a base whose record is gone, and the walk would end there
-   * (RULES.md 1). It also says that we live (RULES.md 3).
+   * Publishes a base that has grown, and only then trims below it, as far as no previous manifest needs it. Where records
+   * expire it is published now and then whatever it is: a log that hardly grows would else have a base whose record is gone,
+   * and the walk would end there (RULES.md 1). It also says that we live (RULES.md 3).
    */
   #publish(tickMs: number): void {
     const { log, ownNode, effects } = this.#tools;
@@ -222,13 +264,19 @@ export class Upkeep {
     ownNode.publish(base, () => {
       this.#publishedAtMs = tickMs;
       this.#baseOldestMs = oldestMs;
-      if (base > published) effects.push({ kind: "trimLog", log: log.log, base });
+      const previous = this.#tails.map(({ custody }) => custody.previousFrom);
+      const kept = Math.min(base, ...previous, ...this.#lentKeptByShard.values());
+      if (kept <= this.#keptFrom) return;
+      this.#keptFrom = kept;
+      effects.push({ kind: "trimLog", log: log.log, base: kept });
     });
   }
 }
 
 /** The base is published in steps: each is a write to the directory. */
 const BASE_STEP = 256;
+/** A shard that is written to is flushed within one tail, and its previous manifest needs two; the others are let go beyond this. */
+const PREVIOUS_TAILS_MAX = 4;
 /** Often enough for lengths and ages of tails; not every turn, because there may be many shards. */
 const MEASURE_EVERY_MS = 250;
 /** Signs of life while a record lives: rare enough to cost nothing, far more than the two that a claim needs to see. */
