@@ -124,6 +124,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
   const stop = async (): Promise<void> => {
     if (isStopping) runner.abandon();
     isStopping = true;
+    servers.leave();
     const cancel = systemClock.after(settings.stopGraceMs, () => runner.abandon());
     await servers.stopIngress(settings.stopGraceMs);
     runner.stop();
