@@ -19,6 +19,7 @@ import { openHttpServers } from "./http-servers.js";
 import { RequestBudget } from "./ingress/request-budget.js";
 import { makeLogger } from "./logger.js";
 import { CostMeter } from "./metrics/cost-meter.js";
+import { FiguresLog } from "./metrics/figures-log.js";
 import { RouterMetrics } from "./metrics/router-metrics.js";
 import { Registration } from "./registration.js";
 import { RouterObserver } from "./router-observer.js";
@@ -102,7 +103,11 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     observer: new RouterObserver(metrics, tracing, systemClock),
     log,
   });
+  const { figuresEveryMs } = settings.log;
+  const figures =
+    figuresEveryMs === undefined ? null : new FiguresLog({ everyMs: figuresEveryMs, source: metrics, clock: systemClock, log });
   const close = async (): Promise<void> => {
+    figures?.stop();
     metrics.stop();
     await registration.close();
   };
