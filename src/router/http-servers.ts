@@ -25,6 +25,8 @@ export interface HttpServers {
   readonly ingressUrl: string;
   readonly adminUrl: string;
   readonly openRequests: number;
+  /** `/readyz` says no from now on, so that load balancers send elsewhere; whoever still comes is served as before. */
+  leave(): void;
   /** Takes nothing new from clients and finishes what they sent; the admin API goes on. */
   stopIngress(graceMs: number): Promise<void>;
   /** Both are closed when it resolves; whoever is still connected is cut off. */
@@ -52,6 +54,7 @@ export async function openHttpServers(settings: Settings, parts: HttpServerParts
   });
   const startedAt = new Date().toISOString();
   let urls = { ingress: "", admin: "" };
+  let isLeaving = false;
   const admin = new AdminServer({
     core: runner,
     registration,
@@ -60,7 +63,7 @@ export async function openHttpServers(settings: Settings, parts: HttpServerParts
     keepHeaders,
     authenticator: makeAuthenticator(settings.admin.auth),
     isLocalOnly: isLoopback(settings.listen.admin.host),
-    isReady: () => runner.snapshot()?.phase === "open",
+    isReady: () => !isLeaving && runner.snapshot()?.phase === "open",
     status: () => statusOf(settings, parts, startedAt, urls),
     metrics,
     log,
@@ -79,6 +82,9 @@ export async function openHttpServers(settings: Settings, parts: HttpServerParts
     adminUrl: urls.admin,
     get openRequests() {
       return ingress.openRequests;
+    },
+    leave: () => {
+      isLeaving = true;
     },
     stopIngress: (graceMs) => ingress.stop(graceMs),
     close: async () => {

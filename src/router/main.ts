@@ -20,6 +20,7 @@ import { openHttpServers } from "./http-servers.js";
 import { RequestBudget } from "./ingress/request-budget.js";
 import { makeLogger } from "./logger.js";
 import { CostMeter } from "./metrics/cost-meter.js";
+import { FiguresLog } from "./metrics/figures-log.js";
 import { RouterMetrics } from "./metrics/router-metrics.js";
 import { Registration } from "./registration.js";
 import { RouterObserver } from "./router-observer.js";
@@ -106,7 +107,11 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     observer: new RouterObserver(metrics, tracing, systemClock),
     log,
   });
+  const { figuresEveryMs } = settings.log;
+  const figures =
+    figuresEveryMs === undefined ? null : new FiguresLog({ everyMs: figuresEveryMs, source: metrics, clock: systemClock, log });
   const close = async (): Promise<void> => {
+    figures?.stop();
     metrics.stop();
     await registration.close();
   };
@@ -128,6 +133,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
   const stop = async (): Promise<void> => {
     if (isStopping) runner.abandon();
     isStopping = true;
+    servers.leave();
     const cancel = systemClock.after(settings.stopGraceMs, () => runner.abandon());
     await servers.stopIngress(settings.stopGraceMs);
     runner.stop();

@@ -119,18 +119,19 @@ export class Custody {
 
   /**
    * Names the next owner, at a planned hand-off: nothing of the shard follows `lastPosition`, and everything up to there is
-   * durable. What no segment holds lies in a range of our log; gives where it begins, null where there is nothing
-   * (RULES.md 8). An older range than needed costs reads, so it begins behind what is covered and at the base.
+   * durable. What no segment holds lies in a range of our log; gives where all begins that the descriptor names of it, null
+   * where that is nothing (RULES.md 8). An older range than needed costs reads, so it begins behind what is covered and at the base.
    */
   handOver(to: LogId, lastPosition: number, then: () => void): number | null {
     assert(this.isIdle, `shard ${this.shard.shard} is being flushed`);
     const { covered, epoch, ranges } = this.#descriptor;
     const { log } = this.#tools.log;
     const from = Math.max(covered + 1, this.#tools.base());
-    const isAny = lastPosition >= from;
-    const own = isAny ? [{ log, epoch, from, to: lastPosition + 1 }] : [];
-    this.#swap({ ...this.#descriptor, epoch: epoch + 1, owner: to, covered: 0, ranges: [...ranges, ...own] }, then);
-    return isAny ? from : null;
+    const own = lastPosition >= from ? [{ log, epoch, from, to: lastPosition + 1 }] : [];
+    const next = { ...this.#descriptor, epoch: epoch + 1, owner: to, covered: 0, ranges: [...ranges, ...own] };
+    this.#swap(next, then);
+    const lentFrom = fromOf(log, rangesOf(next));
+    return lentFrom === Infinity ? null : lentFrom;
   }
 
   /**

@@ -77,7 +77,7 @@ function readAll(root: SettingNode): Settings {
   const memory = root.member("memory");
   memory.mapping(["cache", "total"]);
   const log = root.member("log");
-  log.mapping(["level"]);
+  log.mapping(["level", "figuresEvery"]);
   const admin = root.member("admin");
   admin.mapping(["auth", "allowUnauthenticated"]);
   return {
@@ -99,9 +99,15 @@ function readAll(root: SettingNode): Settings {
     },
     functions: readFunctions(root.member("functions")),
     types: readTypes(root.member("types")),
-    log: { level: log.member("level").choice(LEVELS, DEFAULT_SETTINGS.log.level) },
+    log: readLog(log),
     stopGraceMs: root.member("stopGrace").durationMs(DEFAULT_SETTINGS.stopGraceMs, { min: 0, max: DAY_MS }),
   };
+}
+
+function readLog(node: SettingNode): Settings["log"] {
+  const level = node.member("level").choice(LEVELS, DEFAULT_SETTINGS.log.level);
+  const every = node.member("figuresEvery");
+  return { level, ...(every.isSet && { figuresEveryMs: every.durationMs(0, { min: 1_000, max: DAY_MS }) }) };
 }
 
 function readAddress(node: SettingNode, fallback: { readonly host: string; readonly port: number }) {

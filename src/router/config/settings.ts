@@ -21,7 +21,8 @@ export interface Settings {
   readonly functions: readonly FunctionSettings[];
   /** What the operator sets for a type wins over what its function wishes. */
   readonly types: Readonly<Record<string, Partial<TypePolicy>>>;
-  readonly log: { readonly level: LogLevel };
+  /** `figuresEveryMs`: how often the figures of alarms and autoscaling are a line of the log; left out: never. */
+  readonly log: { readonly level: LogLevel; readonly figuresEveryMs?: number };
   /** How long an orderly stop waits for what is under way. */
   readonly stopGraceMs: number;
 }

@@ -73,6 +73,14 @@ export class RouterMetrics implements IngressObserver {
     return this.#registry.metrics();
   }
 
+  /** The sum over a metric's labels; null: there is no such metric. */
+  async valueOf(name: string): Promise<number | null> {
+    const metric = this.#registry.getSingleMetric(name);
+    if (metric === undefined) return null;
+    const { values } = await metric.get();
+    return values.reduce((sum, { value }) => sum + value, 0);
+  }
+
   stop(): void {
     this.#loopDelay.disable();
   }
