@@ -1,6 +1,7 @@
 /** The two HTTP servers of a router, as the settings want them: the ingress for everybody, the admin API for the operator. */
 import { AdminServer } from "./admin/admin-server.js";
 import { makeAuthenticator } from "./auth/make-authenticator.js";
+import type { ClusterPlan } from "./cluster-plan.js";
 import { isLoopback } from "./config/read-settings.js";
 import type { Settings } from "./config/settings.js";
 import type { CoreRunner } from "./driver/core-runner.js";
@@ -15,6 +16,7 @@ import type { Tracing } from "./tracing/tracing.js";
 export interface HttpServerParts {
   readonly runner: CoreRunner;
   readonly registration: Registration;
+  readonly plan: ClusterPlan;
   readonly budget: RequestBudget;
   readonly metrics: RouterMetrics;
   readonly tracing: Tracing;
@@ -63,6 +65,7 @@ export async function openHttpServers(settings: Settings, parts: HttpServerParts
     keepHeaders,
     authenticator: makeAuthenticator(settings.admin.auth),
     isLocalOnly: isLoopback(settings.listen.admin.host),
+    cluster: { plan: parts.plan, view: () => runner.snapshot()?.cluster ?? null },
     isReady: () => !isLeaving && runner.snapshot()?.phase === "open",
     status: () => statusOf(settings, parts, startedAt, urls),
     metrics,

@@ -4,8 +4,8 @@ import { endpointAddress, endpointForm } from "../config/endpoint-address.js";
 import { readEndpointOptions } from "../config/read-functions.js";
 import { SettingNode } from "../config/setting-node.js";
 import type { Exchange } from "../ingress/exchange.js";
-import type { Refusal } from "../ingress/problem-document.js";
 import type { Registration, RegistrationOutcome } from "../registration.js";
+import { badRequest, withBody } from "./admin-body.js";
 import { respondJson } from "./admin-reply.js";
 import { readCanaryWish } from "./canary-wish.js";
 
@@ -100,19 +100,6 @@ function typeView(type: EntityType): unknown {
   };
 }
 
-function withBody(exchange: Exchange, then: (body: Readonly<Record<string, unknown>>) => Refusal | null): void {
-  exchange.readBody((bytes) => {
-    if (bytes.length === 0) return then({});
-    try {
-      const body: unknown = JSON.parse(bytes.toString());
-      if (typeof body === "object" && body !== null && !Array.isArray(body)) return then(body as Record<string, unknown>);
-      return badRequest("the body is a JSON object");
-    } catch (error) {
-      return badRequest(`the body is not JSON: ${(error as Error).message}`);
-    }
-  });
-}
-
 function answerWith(exchange: Exchange, status: number, outcome: Promise<RegistrationOutcome>): void {
   outcome.then(
     (found) => {
@@ -123,8 +110,4 @@ function answerWith(exchange: Exchange, status: number, outcome: Promise<Registr
     (error: unknown) =>
       exchange.refuse({ code: "directory_failed", detail: error instanceof Error ? error.message : String(error) }),
   );
-}
-
-function badRequest(detail: string): Refusal {
-  return { code: "bad_request", detail };
 }

@@ -5,6 +5,7 @@ import { ConfigProblem } from "./config-problem.js";
 import { type Environment, substituteEnvironment } from "./environment.js";
 import { readAuth } from "./read-auth.js";
 import { readFunctions } from "./read-functions.js";
+import { readNode, readPeers } from "./read-peers.js";
 import { readStorageSections, refuseStorageMix } from "./read-storage.js";
 import { readTypes } from "./read-types.js";
 import { SettingNode } from "./setting-node.js";
@@ -53,6 +54,8 @@ const SECTIONS = [
   "snapshots",
   "directory",
   "aws",
+  "peers",
+  "node",
   "ingress",
   "admin",
   "memory",
@@ -88,6 +91,8 @@ function readAll(root: SettingNode): Settings {
       admin: readAddress(listen.member("admin"), DEFAULT_SETTINGS.listen.admin),
     },
     ...readStorageSections(root),
+    peers: readPeers(root.member("peers"), readAddress),
+    node: readNode(root.member("node")),
     ingress: readIngress(root.member("ingress")),
     admin: {
       auth: readAuth(admin.member("auth")),

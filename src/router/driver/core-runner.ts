@@ -7,18 +7,21 @@ import type { Answer } from "../../core/answer.js";
 import type { CoreSettings, CoreTools } from "../../core/core-settings.js";
 import type { CoreSnapshot } from "../../core/core-snapshot.js";
 import type { EndReason } from "../../core/effect.js";
-import type { ActiveDeployment, TypePlacement } from "../../core/input.js";
+import type { ActiveDeployment, Input, TypePlacement } from "../../core/input.js";
 import { RefusedCommands } from "../../core/log/refused-commands.js";
 import { RouterCore } from "../../core/router-core.js";
 import type { EntropyPort } from "../../ports/clock.js";
 import type { CoreLink, RequestInput, RequestListener } from "../ingress/core-link.js";
 import { RequestTable } from "../ingress/request-table.js";
 import { type DriverObserver, type DriverPorts, Incarnation } from "./incarnation.js";
+import type { PeerNetwork } from "./peer-network.js";
 
 export interface RunnerOptions {
   readonly settings: Omit<CoreSettings, "incarnation" | "freshClusterId" | "nonceSeed" | "placements">;
   readonly tools: Omit<CoreTools, "refusedCommands">;
-  readonly ports: DriverPorts;
+  readonly ports: Omit<DriverPorts, "peers">;
+  /** Null where there are no other routers. */
+  readonly network: PeerNetwork | null;
   readonly entropy: EntropyPort;
   readonly observer: DriverObserver | null;
   readonly log: RunnerLog;
@@ -56,6 +59,9 @@ export class CoreRunner implements CoreLink {
   #trouble: string | null = null;
   #troubleSaidAtMs = 0;
   #isStopping = false;
+  #living = "";
+  /** Resolves `leave`. */
+  #left: (() => void) | null = null;
   #cancelSweep: (() => void) | null = null;
   readonly #resolveEnd: (end: RunnerEnd) => void;
   readonly #resolveStarted: () => void;
@@ -88,9 +94,11 @@ export class CoreRunner implements CoreLink {
       { ...tools, refusedCommands: this.#refusedCommands },
     );
     this.#startedAtMs = ports.clock.monotonicMs();
+    const peers = this.#options.network?.attach(incarnation, (input) => this.#heard(incarnation, input)) ?? null;
+    this.#living = incarnation;
     this.#incarnation = new Incarnation(
       core,
-      ports,
+      { ...ports, peers },
       {
         output: (effect) => {
           if (effect.kind === "answer") this.#requests.answer(effect.request, effect.answer);
@@ -99,12 +107,14 @@ export class CoreRunner implements CoreLink {
         started: () => {
           this.#options.log.info(
             { incarnation, ms: Math.round(ports.clock.monotonicMs() - this.#startedAtMs) },
-            "all shards are open",
+            "the router serves: what should be here is open",
           );
           this.#resolveStarted();
         },
         ended: (reason) => this.#over(reason),
         watching: (other) => this.#watching(other),
+        shardsChanged: (owned) => this.#options.log.info({ incarnation, owned }, "shards have come or gone"),
+        left: (left) => this.#leftWith(left),
         shardRefused: (shard, message) =>
           this.#options.log.error({ shard, detail: message }, "the shard cannot be read and serves nobody; the others go on"),
         troubled: (what, code, message) => this.#troubled(what, code, message),
@@ -136,6 +146,26 @@ export class CoreRunner implements CoreLink {
     this.#deployments = deployments;
     this.#placements = placements;
     this.#incarnation?.submit({ kind: "deploymentsChanged", deployments, placements });
+  }
+
+  /** Other routers take the shards over, as many as they can, while this one serves on. Resolves when they have, or it is in vain. */
+  leaveCluster(): Promise<void> {
+    const incarnation = this.#incarnation;
+    if (incarnation === null || incarnation.isOver || this.#isStopping) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#left = resolve;
+      incarnation.submit({ kind: "leaveAsked" });
+    });
+  }
+
+  #leftWith(shards: number): void {
+    if (shards > 0) this.#options.log.info({ shards }, "nobody else has taken these shards; they are released");
+    this.#left?.();
+    this.#left = null;
+  }
+
+  #heard(incarnation: string, input: Input): void {
+    if (this.#living === incarnation) this.#incarnation?.submit(input);
   }
 
   /** Finishes what is accepted, flushes, releases the shards, seals the log. `ended` resolves then. */
@@ -205,6 +235,8 @@ export class CoreRunner implements CoreLink {
     const { log, ports } = this.#options;
     const hasWritten = (this.#incarnation?.core.snapshot().durablePosition ?? 0) > 0;
     this.#incarnation = null;
+    this.#options.network?.detach();
+    this.#leftWith(0);
     this.#failRequests();
     if (reason.kind !== "fenced") return this.#finish(reason);
     if (this.#isStopping) return this.#finish({ kind: "stopped" });
@@ -229,6 +261,7 @@ export class CoreRunner implements CoreLink {
   #finish(end: RunnerEnd): void {
     this.#cancelSweep?.();
     this.#incarnation = null;
+    this.#leftWith(0);
     this.#failRequests();
     if (end.kind !== "stopped") this.#options.log.error({ end }, "the router has ended");
     this.#resolveStarted();

@@ -347,6 +347,12 @@ export const ADMIN_PROBLEMS = {
     "It serves already, nothing serves its types yet, another canary has one of them, it is at the address of what serves now, or it is no canary that could end; the detail says which.",
     "Register another version at another address (a Lambda version has its own), or end the other canary first.",
   ),
+  node_not_found: caller(
+    404,
+    "No such router",
+    "No living router of the cluster has this address.",
+    "`holdfast cluster status` shows their addresses.",
+  ),
   nothing_to_roll_back: caller(
     409,
     "Nothing to roll back to",

@@ -11,6 +11,7 @@ import { REQUEST_KINDS, type RequestKind } from "../../ports/request-meter.js";
 import type { OutcomeLabel } from "../ingress/answer-reply.js";
 import type { IngressObserver } from "../ingress/http-ingress.js";
 import { Buckets, BYTES_BOUNDS, COUNT_BOUNDS, TIME_BOUNDS } from "./buckets.js";
+import { exposeCluster } from "./cluster-metrics.js";
 import type { Cost } from "./cost-meter.js";
 import { exposeCounter, exposeGauge, exposeHistogram, type Labels, type Sample } from "./exposition.js";
 
@@ -66,6 +67,7 @@ export class RouterMetrics implements IngressObserver {
     this.#exposeCore(sources);
     this.#exposeDeployments(sources);
     this.#exposeCost(sources);
+    exposeCluster(this.#registry, () => sources.core());
     this.#exposeProcess();
   }
 
