@@ -13,20 +13,29 @@ import type { Tls } from "./tls.js";
 /** Takes a stream that somebody dialled, from where. */
 export type TakeStream = (from: string, open: (listener: StreamListener) => LinkStream) => void;
 
+/** Hears of a connection that has closed without the stream of a node, and from where it came. */
+export type TellStrange = (from: string) => void;
+
 export class Acceptor {
   readonly #server = new Server(SERVER_OPTIONS);
   readonly #listening: NetServer;
   readonly #tls: Tls | null;
   readonly #socketByPeer = new Map<string, Socket>();
   readonly #lingering: Lingering;
+  readonly #tellStrange: TellStrange;
+  /** Where connections come from that have not opened a stream. */
+  readonly #withoutStream = new Set<string>();
+  #isClosed = false;
   #injector: { readonly credentials: ServerCredentials; readonly injector: ConnectionInjector } | null = null;
 
-  constructor(lingering: Lingering, tls: Tls | null, take: TakeStream) {
+  constructor(lingering: Lingering, tls: Tls | null, take: TakeStream, tellStrange: TellStrange) {
     this.#lingering = lingering;
     this.#tls = tls;
+    this.#tellStrange = tellStrange;
     this.#server.addService(SERVICE, {
       link: (call: ServerDuplexStream<Buffer, Buffer>) => {
         const from = call.getPeer();
+        this.#withoutStream.delete(from);
         take(from, (listener) => new LinkStream(call, this.#kindOf(call, from), listener));
       },
     });
@@ -47,6 +56,7 @@ export class Acceptor {
 
   /** Cuts what is still connected. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     const closed = new Promise<void>((resolve) => this.#listening.close(() => resolve()));
     for (const socket of this.#socketByPeer.values()) socket.destroy();
     await closed;
@@ -56,7 +66,11 @@ export class Acceptor {
   #connected(socket: Socket): void {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
     this.#socketByPeer.set(peer, socket);
-    socket.once("close", () => this.#socketByPeer.delete(peer));
+    this.#withoutStream.add(peer);
+    socket.once("close", () => {
+      this.#socketByPeer.delete(peer);
+      if (this.#withoutStream.delete(peer) && !this.#isClosed) this.#tellStrange(peer);
+    });
     // What HTTP/2 or TLS makes of noise ends the socket; an error that they leave to it must not end the process.
     socket.on("error", () => socket.destroy());
     this.#currentInjector().injectConnection(socket);

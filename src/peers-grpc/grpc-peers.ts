@@ -58,9 +58,11 @@ class GrpcPeers implements PeerPort {
     let take: TakeStream = (_from, open) =>
       open({ message: () => undefined, ended: () => undefined }).cut("the node is starting");
     const lingering = new Lingering(options.clock);
-    const acceptor = new Acceptor(lingering, tls, (from, open) => take(from, open));
+    const notices = new Notices(options.clock, options.tell);
+    const tellStrange = (from: string) => notices.tell("warn", from, STRANGE);
+    const acceptor = new Acceptor(lingering, tls, (from, open) => take(from, open), tellStrange);
     const port = await acceptor.listen(options.host, options.port);
-    const peers = new GrpcPeers(options, tls, { acceptor, lingering, port }, listener);
+    const peers = new GrpcPeers(options, tls, { acceptor, lingering, notices, port }, listener);
     take = (from, open) => peers.#accepted(from, open);
     return peers;
   }
@@ -68,7 +70,7 @@ class GrpcPeers implements PeerPort {
   private constructor(
     options: GrpcPeerOptions,
     tls: Tls | null,
-    { acceptor, lingering, port }: Listening,
+    { acceptor, lingering, notices, port }: Listening,
     listener: PeerListener,
   ) {
     this.#options = options;
@@ -86,7 +88,7 @@ class GrpcPeers implements PeerPort {
       listener,
       cluster,
       address: this.address,
-      notices: new Notices(clock, options.tell),
+      notices,
       total: { bytes: 0 },
       queueBytesMax: options.queueBytesMax ?? QUEUE_BYTES_MAX,
       nextHello: () => ({ ...hello, number: ++hellos }),
@@ -211,6 +213,7 @@ class GrpcPeers implements PeerPort {
 interface Listening {
   readonly acceptor: Acceptor;
   readonly lingering: Lingering;
+  readonly notices: Notices;
   readonly port: number;
 }
 
@@ -221,4 +224,6 @@ interface Stranger {
   beats: number;
 }
 
+/** Noise, something that looks whether the port is open, or a node that TLS has turned away: which of them cannot be seen from here. */
+const STRANGE = "a connection closed without the stream of a node: no router, or no certificate that the authority has signed";
 const CLOSING = "the node is closing";

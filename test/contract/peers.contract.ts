@@ -255,8 +255,8 @@ export function peersContract(name: string, create: () => Promise<PeerWorld>): v
             return receivedOf(b).length > before + 100;
           });
           world.break(a, b);
+          await until("the break is told", () => lostOf(a) > round && lostOf(b) > round);
         }
-        await until("the last break is told", () => lostOf(a) >= 15 && lostOf(b) >= 15);
         for (const [from, to] of [[a, b] as const, [b, a] as const]) {
           const runs = sent.get(from) as number[][];
           let at = 0;

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import { Client, ChannelCredentials as Credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { openGrpcPeers } from "../../src/peers-grpc/grpc-peers.js";
 import { encodeHello, type Hello } from "../../src/peers-grpc/hello.js";
@@ -22,6 +22,10 @@ interface Listened {
   readonly notices: PeerNotice[];
 }
 
+/** A test that fails must not keep its process alive. */
+const opened: PeerPort[] = [];
+afterEach(() => Promise.all(opened.splice(0).map((port) => port.close())));
+
 async function listen(cluster = "test"): Promise<Listened> {
   const recorder = new Recorder();
   const notices: PeerNotice[] = [];
@@ -37,6 +41,7 @@ async function listen(cluster = "test"): Promise<Listened> {
     },
     recorder,
   );
+  opened.push(port);
   return { port, recorder, notices };
 }
 
@@ -62,7 +67,7 @@ async function say(address: string, messages: readonly Uint8Array[]): Promise<{ 
 }
 
 test("noise, in any amount and from many at once, ends no more than its own connection", async () => {
-  const { port, recorder } = await listen();
+  const { port, recorder, notices } = await listen();
   const good = await listen();
   good.port.send(port.address, numbered(1));
   const [host, number] = port.address.split(":") as [string, string];
@@ -85,6 +90,7 @@ test("noise, in any amount and from many at once, ends no more than its own conn
   );
   good.port.send(port.address, numbered(2));
   await until("the good one is heard", () => receivedOf({ events: recorder.events } as never).length === 2);
+  assert.ok(notices.some(({ message }) => /without the stream of a node/.test(message)));
   await Promise.all([port.close(), good.port.close()]);
 });
 

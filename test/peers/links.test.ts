@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import { Client, type ClientDuplexStream, ChannelCredentials as Credentials } from "@grpc/grpc-js";
 import { openGrpcPeers } from "../../src/peers-grpc/grpc-peers.js";
 import { decodeHello, encodeHello, type Hello } from "../../src/peers-grpc/hello.js";
@@ -13,10 +13,16 @@ import { Recorder, until } from "./test-node.js";
 
 const SESSION = "00112233445566778899aabbccddeeff";
 
-async function listen(host = "127.0.0.1"): Promise<{ port: PeerPort; recorder: Recorder }> {
+/** A test that fails must not keep its process alive. */
+const opened: PeerPort[] = [];
+afterEach(() => Promise.all(opened.splice(0).map((port) => port.close())));
+
+async function listen(host = "127.0.0.1", queueBytesMax = 64 * 1024 * 1024): Promise<{ port: PeerPort; recorder: Recorder }> {
   const recorder = new Recorder();
-  const options = { cluster: "test", host, port: 0, tls: null, clock: systemClock, entropy: systemEntropy };
-  return { port: await openGrpcPeers({ ...options, tell: () => undefined }, recorder), recorder };
+  const options = { cluster: "test", host, port: 0, tls: null, clock: systemClock, entropy: systemEntropy, queueBytesMax };
+  const port = await openGrpcPeers({ ...options, tell: () => undefined }, recorder);
+  opened.push(port);
+  return { port, recorder };
 }
 
 /** A stream that a scripted node dialled, and what came of it. */
@@ -33,6 +39,11 @@ class Scripted {
     this.#call.on("error", (error: Error & { details?: string }) => (this.ended ??= error.details ?? error.message));
     const hello: Hello = { oldestVersion: 1, newestVersion: 1, cluster: "test", address: from, session, number };
     this.#call.write(encodeHello(hello));
+  }
+
+  /** Reads nothing from now on. */
+  pause(): void {
+    this.#call.pause();
   }
 
   frame(byte: number): void {
@@ -59,7 +70,8 @@ test("of two streams the one with the newer hello is the link; an older one that
   const second = new Scripted(port.address, from, 6);
   second.frame(67);
   await until("the newer one is heard", () => told().at(-1) === 67);
-  assert.match(first.ended ?? "the first is not told", /the other end has lost it/);
+  await until("the first is told", () => first.ended !== null);
+  assert.match(first.ended ?? "", /the other end has lost it/);
   // Another process: its numbers begin anew.
   const third = new Scripted(port.address, from, 1, SESSION.replaceAll("0", "f"));
   third.frame(68);
@@ -100,3 +112,21 @@ for (const own of ["lower", "higher"] as const) {
     silent.close();
   });
 }
+
+test("one that does not read stops the sender: a little is under way, the rest waits, and the link ends when too much does", async () => {
+  const queueBytesMax = 8 * 1024 * 1024;
+  const { port, recorder } = await listen("127.0.0.1", queueBytesMax);
+  const from = "127.0.0.1:9";
+  const scripted = new Scripted(port.address, from, 1);
+  await until("it is answered", () => scripted.answers.length > 0);
+  scripted.pause();
+  const frame = new Uint8Array(60_000);
+  let sent = 0;
+  await until("the loss is told", () => {
+    port.send(from, frame);
+    sent += frame.length;
+    return recorder.events.some(({ kind }) => kind === "lost");
+  });
+  assert.ok(sent > queueBytesMax && sent < queueBytesMax + 8 * 1024 * 1024, `${sent} bytes were taken`);
+  scripted.close();
+});

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFile, writeFile } from "node:fs/promises";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import { type GrpcPeerOptions, openGrpcPeers } from "../../src/peers-grpc/grpc-peers.js";
 import { TLS_RELOAD_MS } from "../../src/peers-grpc/limits.js";
 import type { PeerNotice } from "../../src/peers-grpc/notices.js";
@@ -33,11 +33,16 @@ interface Listened {
   readonly notices: PeerNotice[];
 }
 
+/** A test that fails must not keep its process alive. */
+const opened: PeerPort[] = [];
+afterEach(() => Promise.all(opened.splice(0).map((port) => port.close())));
+
 async function listen(tls: TlsFiles | null, clock: GrpcPeerOptions["clock"] = systemClock): Promise<Listened> {
   const recorder = new Recorder();
   const notices: PeerNotice[] = [];
   const options = { cluster: "test", host: "127.0.0.1", port: 0, tls, clock, entropy: systemEntropy };
   const port = await openGrpcPeers({ ...options, tell: (notice) => notices.push(notice) }, recorder);
+  opened.push(port);
   return { port, recorder, notices };
 }
 
@@ -76,6 +81,7 @@ test("nodes whose certificates one authority signed talk; those of another autho
     await isRefused(a, stranger);
     a.recorder.events.length = 0;
   }
+  assert.ok(a.notices.some(({ message }) => /no certificate that the authority has signed/.test(message)));
   await arrives(a, b);
   await Promise.all([a, b, ...strangers].map(({ port }) => port.close()));
   await folder.remove();
