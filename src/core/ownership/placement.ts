@@ -21,7 +21,10 @@ export function place(nodes: readonly NodeDocument[], plan: PlanDocument, shards
   if (members.length === 0) return Array.from({ length: shards }, () => null);
   const capacity = members.reduce((sum, member) => sum + member.capacity, 0);
   const roomByMember = new Map(
-    members.map((member) => [member, Math.ceil((shards * member.capacity * SHARE_EXCESS) / capacity)] as const),
+    members.map((member) => {
+      const share = (shards * member.capacity) / capacity;
+      return [member, Math.max(Math.ceil(share), Math.floor(share * SHARE_EXCESS))] as const;
+    }),
   );
   const placed = new Map(plan.placed);
   for (let shard = 0; shard < shards; shard++) {

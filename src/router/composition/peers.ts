@@ -1,5 +1,6 @@
 /** Opens the port for other routers, where there can be any: where the directory is shared. gRPC is loaded only then. */
 import { networkInterfaces } from "node:os";
+import type { PeerNotice } from "../../peers-grpc/notices.js";
 import { peerCodec } from "../../protocol/peer/frame-codec.js";
 import { isLoopback } from "../config/read-settings.js";
 import type { Settings } from "../config/settings.js";
@@ -25,7 +26,8 @@ export async function openPeers(settings: Settings, log: RunnerLog): Promise<Pee
     tls,
     clock: systemClock,
     entropy: systemEntropy,
-    tell: (notice: object) => log.warn({ ...notice }, "a link to another router has trouble"),
+    tell: ({ level, message, peer, leftOut }: PeerNotice) =>
+      log[level]({ peer, ...(leftOut > 0 && { leftOut }) }, `link to another router: ${message}`),
   };
   const port = await openGrpcPeers(options, network).catch((error: unknown) => {
     if (error instanceof Error && error.message.includes("EADDRINUSE"))
