@@ -1,7 +1,7 @@
 /** What a core is made with: settings are plain data, tools are pure functions that the core must not import. */
 import type { AdmissionLimits } from "./admission/admission.js";
 import type { TypePlacement } from "./input.js";
-import type { LogLimits } from "./log/log-writer.js";
+import type { LogLimits } from "./log/log-limits.js";
 import type { LogId } from "./log/record.js";
 import type { RecordCodec } from "./log/record-codec.js";
 import type { RefusedCommands } from "./log/refused-commands.js";

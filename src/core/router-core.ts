@@ -21,7 +21,7 @@ import type { Input } from "./input.js";
 import { Invoking } from "./invoking.js";
 import { JoinedNode } from "./joined-node.js";
 import { Gate } from "./log/gate.js";
-import type { LogEnd } from "./log/log-writer.js";
+import type { LogEnd } from "./log/log-limits.js";
 import type { LogId } from "./log/record.js";
 import { VALUE_PREFIX } from "./log/spilled-value.js";
 import { Closing } from "./ownership/closing.js";

@@ -250,8 +250,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "log-trimmed-although-a-previous-manifest-needs-it",
     file: "ownership/upkeep.js",
-    from: "Math.min(least, custody.previousFrom)",
-    to: "least",
+    from: "const previous = this.#tails.map(({ custody }) => custody.previousFrom);",
+    to: "const previous = [];",
     why: "Records go as soon as segments hold them, so that nothing is left to replay when those are lost.",
   },
   {
