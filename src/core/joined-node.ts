@@ -14,6 +14,7 @@ import type { RecordCodec } from "./log/record-codec.js";
 import { fromOf, rangesOf } from "./ownership/custody.js";
 import type { DirectoryClient } from "./ownership/directory-client.js";
 import type { ShardDescriptor } from "./ownership/documents.js";
+import { FormatFloor } from "./ownership/format-floor.js";
 import { FormerLogs } from "./ownership/former-logs.js";
 import { type Holding, Holdings } from "./ownership/holdings.js";
 import type { IncarnationIds } from "./ownership/incarnation-ids.js";
@@ -71,6 +72,7 @@ export class JoinedNode {
   readonly clusterId: Uint8Array;
   readonly #parts: JoinedParts;
   readonly #formers: FormerLogs;
+  readonly #formatFloor: FormatFloor;
   #living: ReadonlySet<LogId> = new Set();
   #shards: readonly Shard[] = [];
   #shardsOf: readonly Holding[] | null = null;
@@ -95,6 +97,7 @@ export class JoinedNode {
       ownNode,
       looked: () => this.#looked(),
     });
+    this.#formatFloor = new FormatFloor(cluster.recordFormatFloor, { client, codec: tools.documentCodec, ownNode, nextToken });
     this.upkeep = new Upkeep(settings.upkeep, { ownNode, log: this.log, cache, effects }, tickMs);
     const { acceptLossOf } = settings;
     this.#formers = new FormerLogs(
@@ -215,6 +218,7 @@ export class JoinedNode {
       if (document.status !== "alive" || hasRenewed || isSilent || before.has(document.incarnation)) continue;
       effects.push({ kind: "watching", incarnation: document.incarnation });
     }
+    this.#formatFloor.looked(this.membership.living, this.#parts.tickMs());
     this.holdings.changed();
   }
 

@@ -80,6 +80,8 @@ export class RouterCore {
   #node: JoinedNode | null = null;
   #closing: Closing | null = null;
   #leaveByMs: number | null = null;
+  /** The others can see that we leave, and so where our shards should be is known anew. */
+  #isLeavingKnown = false;
   /** Of entities with something going on, counted from time to time. */
   #slotBytes = 0;
   readonly #heldBytes = { uncommitted: 0, cache: 0, responses: 0, state: 0 };
@@ -440,12 +442,16 @@ export class RouterCore {
     if (this.#leaveByMs !== null) return;
     this.#leaveByMs = this.#tickMs + LEAVE_MS_MAX;
     this.#ownNode.leave();
-    this.#node?.holdings.changed();
   }
 
   #leaveOn(): void {
     if (this.#leaveByMs === null || !this.#ownNode.document.isLeaving) return;
     const holdings = this.#node?.holdings;
+    if (!this.#isLeavingKnown) {
+      this.#isLeavingKnown = true;
+      holdings?.changed();
+      return;
+    }
     const isDone = holdings === undefined || !holdings.isWantedElsewhere;
     if (!isDone && this.#tickMs < this.#leaveByMs) return;
     this.#leaveByMs = null;

@@ -103,11 +103,11 @@ export class World {
   }
 
   /** A router process on the data, whatever comes of it. */
-  async launch(settings = this.#settings): Promise<Child> {
+  async launch(settings = this.#settings, place = this.#place.lines): Promise<Child> {
     const path = join(this.folder, `settings-${Math.random().toString(36).slice(2)}.yaml`);
     const lines = [
       "listen: { ingress: '127.0.0.1:0', admin: '127.0.0.1:0' }",
-      ...this.#place.lines,
+      ...place,
       "functions:",
       this.#lambda === null ? `  - { url: '${this.functionsUrl}/good' }` : `  - { lambda: '${this.#lambda.arn}' }`,
       `  - { url: '${this.functionsUrl}/odd', timeout: 300ms, batch: { entitiesMax: 1, commandsMax: 1 } }`,
@@ -133,6 +133,12 @@ export class World {
       const [counter, odd] = await Promise.all([this.post("/e2e/none/x/x", ""), this.post("/e2e/odd/ready/answer", "{}")]);
       return counter.text.includes("e2e/counter") && odd.status === 200;
     });
+  }
+
+  /** Asks another router than the one that was started here. */
+  at<Answer>(url: string, ask: () => Promise<Answer>): Promise<Answer> {
+    this.#url = url;
+    return ask();
   }
 
   async stopFunctions(): Promise<void> {

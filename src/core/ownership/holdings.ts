@@ -281,7 +281,7 @@ export class Holdings {
     client.swap(shardKey(shard), standing?.token ?? null, { token, body }, (end) => {
       this.#claiming.delete(shard);
       if (end === "lost") return this.reread(shard);
-      this.#takenOver++;
+      if (former !== null && former.owner !== null) this.#takenOver++;
       map.seen(descriptor, token);
       this.#toOpen.push({ descriptor, token });
       this.#tell(descriptor);
@@ -300,7 +300,6 @@ export class Holdings {
     this.#askedAtMs.delete(shard);
     if (standing === null) return this.reread(shard);
     if (this.#toOpen.some(({ descriptor }) => descriptor.shard === shard)) return;
-    this.#takenOver++;
     this.#toOpen.push(standing);
   }
 

@@ -4,7 +4,7 @@ import type { Registry } from "prom-client";
 import type { CoreSnapshot } from "../../core/core-snapshot.js";
 import { exposeCounter, exposeGauge, type Sample } from "./exposition.js";
 
-/** How full the router is, from 0 to 1: the larger of what its event loop and its memory are used for. */
+/** How full the router is, from 0 to 1: the larger of what its event loop and its memory are used for. Clean cache gives way, and does not count. */
 export class NodeLoad {
   readonly #core: () => CoreSnapshot | null;
   #since: EventLoopUtilization = performance.eventLoopUtilization();
@@ -25,7 +25,8 @@ export class NodeLoad {
       this.#sinceMs = nowMs;
     }
     const memory = this.#core()?.memory;
-    return Math.min(1, Math.max(this.#loop, memory === undefined ? 0 : memory.bytes / memory.totalBytesMax));
+    const used = memory === undefined ? 0 : (memory.bytes - memory.bytesOf("cache")) / memory.totalBytesMax;
+    return Math.min(1, Math.max(this.#loop, used));
   }
 }
 
@@ -49,7 +50,7 @@ export function exposeCluster(registry: Registry, core: () => CoreSnapshot | nul
   exposeCounter(registry, { name: "holdfast_forwarded_commands_total", help: "Requests sent to other routers" }, () => [
     [{}, core()?.forwarding.sent ?? 0],
   ]);
-  const moves = { name: "holdfast_shard_moves_total", help: "Shards that came to this router, or went", labels: ["kind"] };
+  const moves = { name: "holdfast_shard_moves_total", help: "Shards taken over from routers that are over, and handed to living ones", labels: ["kind"] };
   exposeCounter(registry, moves, (): readonly Sample[] => [
     [{ kind: "takeover" }, core()?.cluster?.moves.takenOver ?? 0],
     [{ kind: "handoff" }, core()?.cluster?.moves.handedOff ?? 0],

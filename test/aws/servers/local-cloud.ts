@@ -13,9 +13,12 @@ export const LOCAL_CREDENTIALS = {
 export class LocalCloud {
   readonly proxy: AwsProxy;
   readonly s3: S3Fake;
+  /** Where the services are, behind the proxy. */
+  readonly upstream: { readonly dynamodb: string; readonly s3: string; readonly lambda: string };
   readonly #dynamo: DynamoServer;
 
-  private constructor(proxy: AwsProxy, s3: S3Fake, dynamo: DynamoServer) {
+  private constructor(upstream: LocalCloud["upstream"], proxy: AwsProxy, s3: S3Fake, dynamo: DynamoServer) {
+    this.upstream = upstream;
     this.proxy = proxy;
     this.s3 = s3;
     this.#dynamo = dynamo;
@@ -27,7 +30,7 @@ export class LocalCloud {
     const [dynamo, s3] = await Promise.all([startDynalite(), startS3Fake()]);
     const upstream = { dynamodb: dynamo.endpoint, s3: s3.endpoint, lambda: "http://127.0.0.1:1" };
     const proxy = await AwsProxy.open({ upstream, plan: () => PASS, ...(observe !== undefined && { observe }) });
-    return new LocalCloud(proxy, s3, dynamo);
+    return new LocalCloud(upstream, proxy, s3, dynamo);
   }
 
   /** Everything passes again. */
