@@ -3,6 +3,9 @@ import { readSettings } from "../../src/router/config/read-settings.js";
 import type { Settings } from "../../src/router/config/settings.js";
 import { type Container, find, type Manifest } from "./manifests.js";
 
+/** Of a pod, in these tests. */
+export const POD_IP = "10.0.3.4";
+
 /** The text of holdfast.yaml as it is mounted. */
 export function settingsText(manifests: readonly Manifest[]): string {
   return find(manifests, "ConfigMap", "holdfast-settings").data?.["holdfast.yaml"] ?? "";
@@ -25,15 +28,5 @@ export function environmentOf(
 
 /** Throws ConfigProblem. */
 export function settingsOf(manifests: readonly Manifest[], container: Container): Settings {
-  return readSettings(knownSections(settingsText(manifests)), environmentOf(manifests, container, "10.0.3.4"));
-}
-
-/** A reader that does not know of peers yet takes all the rest. */
-export function knownSections(text: string): string {
-  try {
-    readSettings("peers: { listen: 127.0.0.1:0 }", {});
-    return text;
-  } catch {
-    return text.replace(/^peers:\n( .*\n)+/m, "");
-  }
+  return readSettings(settingsText(manifests), environmentOf(manifests, container, POD_IP));
 }
