@@ -1,11 +1,9 @@
 /** What has to be so that nothing is lost, nobody waits, and nobody gets in: for each overlay that people deploy. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readSettings } from "../../src/router/config/read-settings.js";
 import type { Settings } from "../../src/router/config/settings.js";
 import {
   build,
-  type Container,
   find,
   type Manifest,
   OVERLAYS,
@@ -15,11 +13,11 @@ import {
   routerOf,
   type Workload,
 } from "./manifests.js";
+import { POD_IP, settingsOf } from "./pod-settings.js";
 
 /** Segments are written, shards released, the log sealed: as the CDK construct has it (`AFTER_DRAIN_SECONDS`). */
 const AFTER_DRAIN_SECONDS = 30;
 const MEBI = 1 << 20;
-const POD_IP = "10.0.3.4";
 
 for (const overlay of OVERLAYS) {
   const manifests = build(overlayFolder(overlay));
@@ -43,9 +41,8 @@ for (const overlay of OVERLAYS) {
     });
 
     it("advertise the pod's own address to the other routers", () => {
-      const text = settingsText(manifests);
-      assert.match(text, new RegExp(`listen: 0\\.0\\.0\\.0:${portOf("peers")}$`, "m"));
-      assert.match(text, new RegExp(`advertise: "\\$\\{POD_IP\\}:${portOf("peers")}"$`, "m"));
+      const port = portOf("peers");
+      assert.deepEqual(settings.peers, { listen: { host: "0.0.0.0", port }, advertise: `${POD_IP}:${port}`, tls: null });
       const ip = container.env.find(({ name }) => name === "POD_IP");
       assert.deepEqual(ip?.valueFrom, { fieldRef: { fieldPath: "status.podIP" } });
     });
@@ -255,32 +252,6 @@ function labelsOf(manifests: readonly Manifest[]): Labels {
 
 function selects(selector: Labels, labels: Labels): boolean {
   return Object.entries(selector).every(([name, value]) => labels[name] === value) && Object.keys(selector).length > 0;
-}
-
-function settingsText(manifests: readonly Manifest[]): string {
-  return find(manifests, "ConfigMap", "holdfast-settings").data?.["holdfast.yaml"] ?? "";
-}
-
-/** As the router in the pod reads them: with the variables that it has, and no others. Throws ConfigProblem. */
-function settingsOf(manifests: readonly Manifest[], { env, envFrom }: Container): Settings {
-  const environment: Record<string, string> = {};
-  for (const { configMapRef } of envFrom)
-    Object.assign(
-      environment,
-      manifests.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === configMapRef.name)?.data,
-    );
-  for (const { name, value } of env) environment[name] = value ?? (name === "POD_IP" ? POD_IP : "a-key-of-enough-characters");
-  return readSettings(knownSections(settingsText(manifests)), environment);
-}
-
-/** A reader that does not know of peers yet takes all the rest. */
-function knownSections(text: string): string {
-  try {
-    readSettings("peers: { listen: 127.0.0.1:0 }", {});
-    return text;
-  } catch {
-    return text.replace(/^peers:\n( .*\n)+/m, "");
-  }
 }
 
 function graceProblems(pod: PodSpec, { stopGraceMs }: Settings): readonly string[] {

@@ -83,10 +83,15 @@ export function find<Spec = unknown>(manifests: readonly Manifest[], kind: strin
   return found[0] as Manifest<Spec>;
 }
 
+interface PodMetadata {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
 export interface Workload {
   readonly replicas?: number;
   readonly strategy?: object;
-  readonly template: { readonly metadata: { readonly labels: Readonly<Record<string, string>> }; readonly spec: PodSpec };
+  readonly template: { readonly metadata: PodMetadata; readonly spec: PodSpec };
 }
 
 export function podsOf(manifests: readonly Manifest[]): readonly PodSpec[] {
