@@ -419,6 +419,7 @@ export class Registration implements TypeCatalog {
       this.#active = deployments;
       const stable = deployments.filter(({ weight }) => weight === undefined);
       this.#typeByName = new Map(stable.flatMap(({ types }) => types).map((type) => [type.name, type]));
+      this.#keeper.begin();
       this.#options.changed(deployments);
       return;
     }

@@ -191,6 +191,13 @@ describe("the watch over a canary", () => {
     assert.equal(router.said.filter((message) => message.includes("the canary was rolled back")).length, 0);
   });
 
+  it("counts what faults from its very beginning, also before the first look", async () => {
+    const { cluster, router, canary } = await withCanary();
+    router.counts.set(canary, counted({ ran: 20, faulted: 20 }));
+    await cluster.pass(1_000);
+    assert.equal(router.registration.canaries.length, 0);
+  });
+
   it("happens once, whoever sees it first", async () => {
     const { cluster, router, canary } = await withCanary();
     const other = await cluster.router({ name: "router two" });
