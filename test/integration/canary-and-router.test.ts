@@ -17,12 +17,15 @@ const Teller = entity("demo/teller", { commands: { tell: command({ input: unchec
 /** What each version ran, and whether the canary faults. */
 const ran: Record<Version, string[]> = { stable: [], canary: [] };
 let isFaulty = false;
+/** What the canary's third try of a command waits for before it faults. */
+let thirdTry: Promise<void> = Promise.resolve();
 
 const counter = (by: Version) =>
   Counter.value({ initial: () => 0 }).handle({
     commands: {
-      add: (ctx, amount) => {
+      add: async (ctx, amount) => {
         ran[by].push(ctx.id);
+        if (by === "canary" && ran.canary.length === 3) await thirdTry;
         if (by === "canary" && isFaulty) throw new Error("a bug of the new version");
         ctx.state = ctx.state + amount;
         return { by, total: ctx.state };
@@ -133,6 +136,20 @@ describe("a canary of a function over HTTP", () => {
     assert.equal(await holdfast("dead-letters", "list"), "0: no dead letters");
     assert.equal(router.registration.canaries.length, 1, "so many faults were allowed");
     assert.equal((await client.call(Counter("c0").add(0))).total, 1);
+  });
+
+  it("costs no command either that runs there for the last time while it is rolled back", async () => {
+    isFaulty = true;
+    let goOn: () => void = () => undefined;
+    thirdTry = new Promise((resolve) => {
+      goOn = resolve;
+    });
+    await holdfast("register", canary.url, "--canary", "100%");
+    const reply = client.call(Counter("c0").add(1));
+    await until(() => ran.canary.length === 3);
+    assert.match(await holdfast("deployments", "rollback"), /^0: the canary/);
+    goOn();
+    assert.deepEqual(await reply, { by: "stable", total: 1 });
   });
 
   it("is rolled back when its endpoint is gone, and what waited for it runs on the stable version", async () => {
