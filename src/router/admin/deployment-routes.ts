@@ -3,9 +3,10 @@ import type { EntityType } from "../../core/entity/entity-type.js";
 import { endpointAddress, endpointForm } from "../config/endpoint-address.js";
 import { readEndpointOptions } from "../config/read-functions.js";
 import { SettingNode } from "../config/setting-node.js";
+import type { RegistrationOutcome } from "../deployment/registration-outcome.js";
 import type { Exchange } from "../ingress/exchange.js";
 import type { Refusal } from "../ingress/problem-document.js";
-import type { Registration, RegistrationOutcome } from "../registration.js";
+import type { Registration } from "../registration.js";
 import { respondJson } from "./admin-reply.js";
 import { readCanaryWish } from "./canary-wish.js";
 

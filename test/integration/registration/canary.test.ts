@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type CommandCounts, noCounts } from "../../../src/core/deployment/command-tally.js";
-import type { RegistrationOutcome } from "../../../src/router/registration.js";
+import type { RegistrationOutcome } from "../../../src/router/deployment/registration-outcome.js";
 import { CART, Cluster, LOOK_MS, manifest, type Router, URL_A, URL_B } from "./cluster.js";
 
 const WEIGHT = { weight: 500 };
