@@ -1,6 +1,6 @@
 // The arrows of docs/ARCHITECTURE.md: core <- ports <- adapters; core, ports, protocol <- router;
 // protocol/function <- sdk, client; router/main and router/composition -> every adapter. Checked by `npm run check`.
-const ADAPTER = "^src/(journal-|directory-|snapshots-|files-|data-lock-|invoker/)";
+const ADAPTER = "^src/(journal-|directory-|snapshots-|files-|data-lock-|peers-|invoker/)";
 module.exports = {
   forbidden: [
     { name: "no-cycle", severity: "error", from: { path: "^(src|test|examples)/" }, to: { circular: true } },
@@ -35,9 +35,15 @@ module.exports = {
       to: { path: "^src/", pathNot: "^src/(core|protocol/record)/" },
     },
     {
+      name: "peer-knows-only-core",
+      severity: "error",
+      from: { path: "^src/protocol/peer/" },
+      to: { path: "^src/", pathNot: "^src/(core|protocol/peer)/" },
+    },
+    {
       name: "adapter-knows-no-other-adapter",
       severity: "error",
-      from: { path: "^src/((?:journal|directory|snapshots|files|data-lock)-[a-z0-9]+|invoker/[a-z-]+)" },
+      from: { path: "^src/((?:journal|directory|snapshots|files|data-lock|peers)-[a-z0-9]+|invoker/[a-z-]+)" },
       to: { path: ADAPTER, pathNot: "^src/$1" },
     },
     // What the AWS adapters share: clients, failures. It names none of them.

@@ -6,6 +6,9 @@ import { HttpCodeElb, HttpCodeTarget } from "aws-cdk-lib/aws-elasticloadbalancin
 import * as logs from "aws-cdk-lib/aws-logs";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
+import type { Condition } from "./alarm-condition.js";
+import { clusterConditions } from "./cluster-conditions.js";
+import { type Figures, METRIC_NAMESPACE } from "./figures.js";
 import type { RouterService } from "./router-service.js";
 import type { Storage } from "./storage.js";
 
@@ -17,19 +20,12 @@ const FIVE_MINUTES = Duration.minutes(5);
 export interface AlarmsProps {
   readonly clusterName: string;
   readonly routers: number;
+  readonly routersMax: number;
+  readonly shards: number;
+  readonly figures: Figures;
   readonly service: RouterService;
   readonly storage: Storage;
   readonly topic: ITopic | null;
-}
-
-interface Condition {
-  readonly metric: cloudwatch.IMetric;
-  readonly threshold: number;
-  readonly periods: number;
-  readonly isBelow?: boolean;
-  /** No data is as bad as bad data. */
-  readonly isBadWithoutData?: boolean;
-  readonly meaning: string;
 }
 
 export class Alarms extends Construct {
@@ -42,13 +38,19 @@ export class Alarms extends Construct {
     const filter = new logs.MetricFilter(this, "ErrorLines", {
       logGroup: props.service.logGroup,
       filterPattern: logs.FilterPattern.numberValue("$.level", ">=", ERROR_LEVEL),
-      metricNamespace: "Holdfast",
+      metricNamespace: METRIC_NAMESPACE,
       metricName: `${props.clusterName}-error-lines`,
       metricValue: "1",
       defaultValue: 0,
     });
     this.errorLines = filter.metric({ period: FIVE_MINUTES, statistic: "Sum" });
-    const conditions = { ...serviceConditions(props), ...storageConditions(props.storage), ErrorLine: this.#errorLine() };
+    const { figures, shards, routers: routersMin, routersMax } = props;
+    const conditions = {
+      ...serviceConditions(props),
+      ...clusterConditions({ service: props.service.service, figures, shards, routersMin, routersMax }),
+      ...storageConditions(props.storage),
+      ErrorLine: this.#errorLine(),
+    };
     this.all = Object.entries(conditions).map(([name, condition]) => this.#alarm(name, condition, props));
   }
 
@@ -94,13 +96,14 @@ function serviceConditions({ service, routers }: AlarmsProps): Readonly<Record<s
       periods: 3,
       isBelow: true,
       isBadWithoutData: true,
-      meaning: "Fewer routers are ready than wanted, for a quarter of an hour.",
+      meaning: "Fewer routers are ready than the least that should run, for a quarter of an hour.",
     },
     Unavailable: {
       metric: targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, { period: FIVE_MINUTES, statistic: "Sum" }),
       threshold: 50,
       periods: 2,
-      meaning: "Routers answer 5xx: functions that are down or too slow, or storage that does not take writes.",
+      meaning:
+        "Routers answer 5xx: functions that are down or too slow, storage that does not take writes, or forwarding that fails.",
     },
     Unreachable: {
       metric: loadBalancer.metrics.httpCodeElb(HttpCodeElb.ELB_5XX_COUNT, { period: FIVE_MINUTES, statistic: "Sum" }),

@@ -4,22 +4,26 @@ import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import { HttpCodeElb, HttpCodeTarget } from "aws-cdk-lib/aws-elasticloadbalancingv2";
 import type { Construct } from "constructs";
 import type { Alarms } from "./alarms.js";
+import type { Figures } from "./figures.js";
 import type { RouterService } from "./router-service.js";
 import type { Storage } from "./storage.js";
 
 const MINUTE = Duration.minutes(1);
 
-export function makeDashboard(
-  scope: Construct,
-  id: string,
-  service: RouterService,
-  storage: Storage,
-  alarms: Alarms,
-): cloudwatch.Dashboard {
+export interface DashboardProps {
+  readonly service: RouterService;
+  readonly storage: Storage;
+  readonly alarms: Alarms;
+  readonly figures: Figures;
+}
+
+export function makeDashboard(scope: Construct, id: string, props: DashboardProps): cloudwatch.Dashboard {
+  const { service, storage, alarms, figures } = props;
   const dashboard = new cloudwatch.Dashboard(scope, id, { defaultInterval: Duration.hours(3) });
   dashboard.addWidgets(new cloudwatch.AlarmStatusWidget({ title: "Alarms", alarms: [...alarms.all], width: 24, height: 3 }));
   dashboard.addWidgets(...requestWidgets(service));
   dashboard.addWidgets(...routerWidgets(service, alarms));
+  dashboard.addWidgets(...clusterWidgets(figures));
   dashboard.addWidgets(...storageWidgets(storage));
   return dashboard;
 }
@@ -45,6 +49,24 @@ function routerWidgets({ service, targets }: RouterService, alarms: Alarms): rea
       service.metricMemoryUtilization({ statistic: "Maximum", period: MINUTE, label: "memory" }),
     ]),
     graph("Error lines in the log", [alarms.errorLines]),
+  ];
+}
+
+function clusterWidgets(figures: Figures): readonly cloudwatch.IWidget[] {
+  return [
+    graph("Load of a router (0 to 1)", [
+      figures.metric("node_load", "Average", MINUTE).with({ label: "average" }),
+      figures.metric("node_load", "Maximum", MINUTE).with({ label: "the highest" }),
+    ]),
+    graph("Routers seen by routers", [
+      figures.metric("cluster_nodes", "Minimum", MINUTE).with({ label: "least" }),
+      figures.metric("cluster_nodes", "Maximum", MINUTE).with({ label: "most" }),
+    ]),
+    graph("Per minute", [
+      figures.metric("shard_moves", "Sum", MINUTE).with({ label: "shards moved" }),
+      figures.metric("forwarded_commands", "Sum", MINUTE).with({ label: "commands forwarded" }),
+      figures.metric("dead_letters", "Sum", MINUTE).with({ label: "dead letters" }),
+    ]),
   ];
 }
 

@@ -16,12 +16,14 @@ import { accept } from "./accepted-finding.js";
 import { Alarms } from "./alarms.js";
 import type { HoldfastClusterAttributes, IHoldfastCluster } from "./cluster-reference.js";
 import { makeDashboard } from "./dashboard.js";
+import { Figures } from "./figures.js";
 import type { IngressAuth } from "./ingress-auth.js";
 import { makeVpc } from "./network.js";
 import { Registrar } from "./registrar.js";
 import { grantStorage } from "./router-permissions.js";
 import { DRAIN_SECONDS_MAX, RouterService } from "./router-service.js";
 import { ADMIN_PORT, checkClusterName, type RouterSettings, routerSettingsText, secretsByVariable } from "./router-settings.js";
+import { scaleRouters } from "./scaling.js";
 import { type ExistingStorage, makeAccessLogBucket, Storage, type WarmThroughput } from "./storage.js";
 
 export interface HoldfastClusterProps {
@@ -38,10 +40,12 @@ export interface HoldfastClusterProps {
    */
   readonly image?: ecs.ContainerImage;
   /**
-   * How many routers run. Default: 1. With one, commands wait about a minute during an update, and as long as a start takes
-   * after a crash. 0 stops the cluster and keeps everything.
+   * How many routers run at least, over the zones of the VPC. Default: 3. With one, its entities wait for a new task after a
+   * crash. 0 stops the cluster and keeps everything.
    */
   readonly routers?: number;
+  /** How many run at most. Default: four times `routers`. The same as `routers`: their number is fixed. */
+  readonly routersMax?: number;
   /** CPU units of one router; 1,024 are one processor. Default: 1024. More does not help: a router uses one processor. */
   readonly cpu?: number;
   /** Memory of one router. Default: 2048. Half is JavaScript's heap, a third bounds what the router holds, an eighth is cache. */
@@ -113,7 +117,9 @@ export class HoldfastCluster extends Resource implements IHoldfastCluster {
     checkClusterName(props.clusterName);
     const { auth = { kind: "generated-key" }, isInternetFacing = false, memoryMiB = 2_048 } = props;
     const { logRetention = RetentionDays.THREE_MONTHS } = props;
-    const routers = wholeNumber("routers", props.routers ?? 1, 0);
+    const routers = wholeNumber("routers", props.routers ?? 3, 0);
+    const routersMax = wholeNumber("routersMax", props.routersMax ?? routers * 4, routers);
+    const shards = wholeNumber("shards", props.shards ?? 64, 1);
     const stopGrace = checkedStopGrace(props.stopGrace ?? Duration.seconds(30));
     checkExposure(isInternetFacing, props.certificate, auth);
     const accessLogs = makeAccessLogBucket(this, "AccessLogs");
@@ -134,13 +140,14 @@ export class HoldfastCluster extends Resource implements IHoldfastCluster {
       vpc: this.vpc,
       image: props.image ?? imageOfRepository(architecture),
       routers,
+      routersMax,
       cpu: props.cpu ?? 1_024,
       memoryMiB,
       architecture,
       stopGrace,
       settingsText: routerSettingsText(stack, {
         clusterName: props.clusterName,
-        shards: wholeNumber("shards", props.shards ?? 64, 1),
+        shards,
         storage: this.storage,
         region: stack.region,
         recordTtl: props.recordTtl ?? Duration.days(14),
@@ -168,6 +175,11 @@ export class HoldfastCluster extends Resource implements IHoldfastCluster {
     this.registrarRole = registrar.role;
     const { service, loadBalancer, listener } = this.routers;
     service.connections.allowFrom(registrar.function, ec2.Port.tcp(ADMIN_PORT), "registration of functions");
+    const figures = new Figures(this, "Figures", props.clusterName, this.routers.logGroup);
+    if (routersMax > routers) {
+      const load = figures.metric("node_load", "Average", Duration.minutes(1));
+      scaleRouters(service, { routersMin: routers, routersMax, load });
+    }
     // Who depends on a cluster waits for what it takes to register a function: routers that run, and the way to them.
     Dependable.implement(this, { dependencyRoots: [service, this.routers.listener, registrar] });
     const { securityGroups } = loadBalancer.connections;
@@ -178,11 +190,14 @@ export class HoldfastCluster extends Resource implements IHoldfastCluster {
     this.alarms = new Alarms(this, "Alarms", {
       clusterName: props.clusterName,
       routers,
+      routersMax,
+      shards,
+      figures,
       service: this.routers,
       storage: this.storage,
       topic: props.alarmTopic ?? null,
     });
-    makeDashboard(this, "Dashboard", this.routers, this.storage, this.alarms);
+    makeDashboard(this, "Dashboard", { service: this.routers, storage: this.storage, alarms: this.alarms, figures });
     this.#outputs();
   }
 

@@ -12,7 +12,7 @@ import { PrivateDnsNamespace } from "aws-cdk-lib/aws-servicediscovery";
 import { Construct } from "constructs";
 import { accept } from "./accepted-finding.js";
 import { logLoadBalancer } from "./load-balancer-log.js";
-import { ADMIN_PORT, INGRESS_PORT } from "./router-settings.js";
+import { ADMIN_PORT, INGRESS_PORT, PEER_PORT } from "./router-settings.js";
 
 /** Between the end of the drain and the kill: segments are written, shards released, the log sealed. */
 const AFTER_DRAIN_SECONDS = 30;
@@ -28,6 +28,7 @@ export interface RouterServiceProps {
   readonly vpc: ec2.IVpc;
   readonly image: ecs.ContainerImage;
   readonly routers: number;
+  readonly routersMax: number;
   readonly cpu: number;
   readonly memoryMiB: number;
   readonly architecture: ecs.CpuArchitecture;
@@ -88,7 +89,7 @@ export class RouterService extends Construct {
         NODE_OPTIONS: `--max-old-space-size=${Math.floor(props.memoryMiB / 2)}`,
       },
       secrets: Object.fromEntries([...props.secretByVariable].map(([name, of]) => [name, ecs.Secret.fromSecretsManager(of)])),
-      portMappings: [{ containerPort: INGRESS_PORT }, { containerPort: ADMIN_PORT }],
+      portMappings: [INGRESS_PORT, ADMIN_PORT, PEER_PORT].map((containerPort) => ({ containerPort })),
       logging: ecs.LogDrivers.awsLogs({ logGroup: this.logGroup, streamPrefix: "router" }),
       stopTimeout: Duration.seconds(props.stopGrace.toSeconds() + AFTER_DRAIN_SECONDS),
       // Alive, not ready: a router that replays its log must not be killed for it.
@@ -125,20 +126,23 @@ export class RouterService extends Construct {
     const service = new ecs.FargateService(this, "Service", {
       cluster,
       taskDefinition,
-      desiredCount: props.routers,
+      // Where they scale, CloudFormation must not set them back to the least at each deployment: the scalable target sees to that.
+      ...(props.routersMax === props.routers && { desiredCount: props.routers }),
       assignPublicIp: false,
       vpcSubnets,
-      // One router at a time stops, and only then does its successor start: an orderly stop releases its shards and seals its
-      // log, so the successor takes over at once. Two at a time on the same shards would fence each other.
-      minHealthyPercent: Math.floor(((props.routers - 1) * 100) / props.routers),
-      maxHealthyPercent: 100,
+      // New routers start beside the old ones and are ready before those are told to stop. An old one then hands its shards
+      // over and answers until the last of them is gone.
+      minHealthyPercent: 100,
+      maxHealthyPercent: 200,
       circuitBreaker: { enable: true, rollback: true },
       // Longer than any replay of the 64 MB of tail that a crash can leave.
       healthCheckGracePeriod: Duration.minutes(5),
       cloudMapOptions: { cloudMapNamespace: namespace, name: "routers", dnsTtl: Duration.seconds(5) },
       enableExecuteCommand: false,
-      availabilityZoneRebalancing: ecs.AvailabilityZoneRebalancing.DISABLED,
+      availabilityZoneRebalancing: ecs.AvailabilityZoneRebalancing.ENABLED,
     });
+    for (const group of service.connections.securityGroups)
+      group.addIngressRule(group, ec2.Port.tcp(PEER_PORT), "routers among themselves");
     // The first task finds a way to its image, and is allowed to read its secrets: else the circuit breaker counts it.
     service.node.addDependency(props.vpc.selectSubnets(vpcSubnets).internetConnectivityEstablished);
     if (taskDefinition.executionRole !== undefined) service.node.addDependency(taskDefinition.executionRole);

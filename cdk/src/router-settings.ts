@@ -1,11 +1,14 @@
 /** The router's settings (docs/settings.md) as the text of `HOLDFAST_CONFIG`. JSON is YAML. */
 import { type Duration, type Stack, Token } from "aws-cdk-lib";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
+import { FIGURES_EVERY } from "./figures.js";
 import type { IngressAuth } from "./ingress-auth.js";
 import type { Storage } from "./storage.js";
 
 export const INGRESS_PORT = 8080;
 export const ADMIN_PORT = 9070;
+/** Where routers speak to one another. */
+export const PEER_PORT = 7071;
 export const ADMIN_PRINCIPAL = "registrar";
 
 /** Sections that stay the operator's, as docs/settings.md has them. What the construct decides is refused here. */
@@ -16,8 +19,8 @@ export interface RouterSettings {
   readonly memory?: Readonly<Record<string, string>>;
   /** What is set for a type wins over what its function wishes. */
   readonly types?: Readonly<Record<string, unknown>>;
-  /** Default: `{ level: "info" }`. */
-  readonly log?: { readonly level: string };
+  /** Default: `info`. Nothing quieter: alarms and autoscaling are made of lines of that level. */
+  readonly log?: { readonly level: "info" | "debug" | "trace" };
 }
 
 export interface RouterSettingsProps {
@@ -45,6 +48,8 @@ export function routerSettingsText(stack: Stack, props: RouterSettingsProps): st
     cluster: clusterName,
     shards: props.shards,
     listen: { ingress: `0.0.0.0:${INGRESS_PORT}`, admin: `0.0.0.0:${ADMIN_PORT}` },
+    // Advertised is the address of the task's own network interface.
+    peers: { listen: `0.0.0.0:${PEER_PORT}` },
     journal: { kind: "dynamodb", table: storage.logTable.tableName, ttl: `${props.recordTtl.toDays()}d` },
     snapshots: { kind: "s3", bucket: storage.bucket.bucketName, prefix: `${clusterName}/` },
     directory: { kind: "dynamodb", table: storage.directoryTable.tableName },
@@ -53,7 +58,7 @@ export function routerSettingsText(stack: Stack, props: RouterSettingsProps): st
     admin: { auth: { kind: "keys", keys: [{ principal: ADMIN_PRINCIPAL, key: `\${${ADMIN_KEY_VARIABLE}}` }] } },
     memory: settings.memory ?? { cache: `${Math.floor(memoryMiB / 8)}MB`, total: `${Math.floor(memoryMiB / 3)}MB` },
     ...(settings.types !== undefined && { types: settings.types }),
-    log: settings.log ?? { level: "info" },
+    log: { level: settings.log?.level ?? "info", figuresEvery: `${FIGURES_EVERY.toSeconds()}s` },
     stopGrace: `${props.stopGrace.toSeconds()}s`,
   });
 }

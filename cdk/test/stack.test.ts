@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { App, Duration, Stack } from "aws-cdk-lib";
 import { Match, Template } from "aws-cdk-lib/assertions";
 import { Certificate } from "aws-cdk-lib/aws-certificatemanager";
 import { ContainerImage } from "aws-cdk-lib/aws-ecs";
 import { Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
+import { repository } from "../example/repository.js";
+import { FIGURES } from "../src/figures.js";
 import {
   EntityFunction,
   type EntityFunctionProps,
@@ -139,17 +142,75 @@ describe("the routers", () => {
     assert.deepEqual([ReadonlyRootFilesystem, User], [true, "65532"]);
   });
 
-  it("are replaced one at a time, however many there are, with a way back", () => {
-    const least = [0, 1, 2, 3, 10].map((routers) => {
-      const { template } = clusterOf({ routers });
-      const [service] = Object.values(template.findResources("AWS::ECS::Service"));
-      const { MinimumHealthyPercent, MaximumPercent, DeploymentCircuitBreaker } =
-        service?.["Properties"].DeploymentConfiguration ?? {};
-      assert.deepEqual([MaximumPercent, DeploymentCircuitBreaker], [100, { Enable: true, Rollback: true }]);
-      // ECS rounds up: so many have to go on.
-      return Math.ceil((routers * MinimumHealthyPercent) / 100);
+  it("are replaced without a gap: the new ones are ready before the old ones are stopped, with a way back", () => {
+    const { template } = clusterOf();
+    template.hasResourceProperties("AWS::ECS::Service", {
+      DeploymentConfiguration: {
+        MinimumHealthyPercent: 100,
+        MaximumPercent: 200,
+        DeploymentCircuitBreaker: { Enable: true, Rollback: true },
+      },
+      AvailabilityZoneRebalancing: "ENABLED",
     });
-    assert.deepEqual(least, [0, 0, 1, 2, 9]);
+  });
+
+  it("are three at least, in private subnets of two zones, and as many more as their load wants", () => {
+    const { template } = clusterOf();
+    const [service] = Object.values(template.findResources("AWS::ECS::Service"));
+    const { DesiredCount, NetworkConfiguration } = service?.["Properties"] ?? {};
+    assert.equal(DesiredCount, undefined, "a deployment would set it back to the least, under load");
+    assert.equal(NetworkConfiguration.AwsvpcConfiguration.Subnets.length, 2);
+    template.hasResourceProperties("AWS::ApplicationAutoScaling::ScalableTarget", { MinCapacity: 3, MaxCapacity: 12 });
+    template.resourceCountIs("AWS::ApplicationAutoScaling::ScalingPolicy", 2);
+    const tracking = (specification: object) =>
+      template.hasResourceProperties("AWS::ApplicationAutoScaling::ScalingPolicy", {
+        PolicyType: "TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration: specification,
+      });
+    tracking({
+      TargetValue: 0.6,
+      CustomizedMetricSpecification: { Namespace: "Holdfast", MetricName: "shop-node-load", Statistic: "Average" },
+    });
+    tracking({
+      TargetValue: 60,
+      PredefinedMetricSpecification: { PredefinedMetricType: "ECSServiceAverageCPUUtilization" },
+    });
+  });
+
+  it("are of a fixed number where that is wanted, and none where the cluster is to stand still", () => {
+    for (const routers of [0, 2]) {
+      const { template } = clusterOf({ routers, routersMax: routers });
+      template.hasResourceProperties("AWS::ECS::Service", { DesiredCount: routers });
+      template.resourceCountIs("AWS::ApplicationAutoScaling::ScalableTarget", 0);
+    }
+    clusterOf({ routers: 0 }).template.hasResourceProperties("AWS::ECS::Service", { DesiredCount: 0 });
+    assert.throws(() => clusterOf({ routers: 3, routersMax: 2 }), /routersMax/);
+  });
+
+  it("speak to one another at a port that nobody else reaches", () => {
+    const { template } = clusterOf();
+    assert.deepEqual(settingsOf(template)["peers"], { listen: "0.0.0.0:7071" });
+    const rules = Object.values(template.findResources("AWS::EC2::SecurityGroupIngress")).map(({ Properties }) => Properties);
+    const reaching = rules.filter(({ FromPort, ToPort }) => FromPort <= 7071 && ToPort >= 7071);
+    assert.equal(reaching.length, 1);
+    assert.deepEqual(reaching[0]?.GroupId, reaching[0]?.SourceSecurityGroupId, "the routers' own group");
+    const [service] = Object.values(template.findResources("AWS::ECS::Service"));
+    assert.deepEqual(service?.["Properties"].NetworkConfiguration.AwsvpcConfiguration.SecurityGroups, [reaching[0]?.GroupId]);
+  });
+
+  it("tell their figures once a minute, and each becomes a metric under the name that the router gives it", () => {
+    const { template } = clusterOf();
+    assert.deepEqual(settingsOf(template)["log"], { level: "info", figuresEvery: "60s" });
+    const told = readFileSync(repository("src/router/metrics/figures-log.ts"), "utf8");
+    const filters = Object.values(template.findResources("AWS::Logs::MetricFilter")).map(({ Properties }) => Properties);
+    const figures = filters.filter(({ FilterPattern }) => FilterPattern.includes("$.figures."));
+    assert.equal(figures.length, FIGURES.length);
+    for (const { FilterPattern, MetricTransformations } of figures) {
+      const [{ MetricName, MetricValue }] = MetricTransformations;
+      const name = /^\{ \$\.figures\.(\w+) = "?\*"? \}$/.exec(FilterPattern)?.[1] ?? FilterPattern;
+      assert.ok(told.includes(`"${name}"`), `the router tells no ${name}`);
+      assert.deepEqual([MetricName, MetricValue], [`shop-${name.replaceAll("_", "-")}`, `$.figures.${name}`]);
+    }
   });
 
   it("are asked whether they are ready by the load balancer, and whether they live by their task", () => {
@@ -166,6 +227,60 @@ describe("the routers", () => {
     assert.match(JSON.stringify(settingsOf(template)["ingress"]), /"key":"\$\{HOLDFAST_CLIENT_KEY\}"/);
     assert.match(JSON.stringify(settingsOf(template)["admin"]), /"key":"\$\{HOLDFAST_ADMIN_KEY\}"/);
     assert.throws(() => clusterOf({ settings: { ingress: { allowUnauthenticated: true } } }), /'auth'/);
+  });
+});
+
+describe("the alarms", () => {
+  const { template } = clusterOf();
+  const alarms = Object.entries(template.findResources("AWS::CloudWatch::Alarm"));
+  const alarm = (name: string) => {
+    const found = alarms.find(([id]) => new RegExp(`Alarms${name}[0-9A-F]{8}$`).test(id));
+    assert.ok(found !== undefined, name);
+    return found[1]["Properties"];
+  };
+
+  it("know when nobody has written a heartbeat for a day, also when there are no data at all", () => {
+    const { MetricName, Namespace, Period, Threshold, ComparisonOperator, TreatMissingData } = alarm("NoHeartbeat");
+    assert.deepEqual([Namespace, MetricName, Period], ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", 86_400]);
+    assert.deepEqual([Threshold, ComparisonOperator, TreatMissingData], [1, "LessThanThreshold", "breaching"]);
+  });
+
+  it("know when tasks are missing against what is wanted now, not against a number of the template", () => {
+    const { Metrics, Threshold } = alarm("TaskMissing");
+    const names = Metrics.map((one: { MetricStat?: { Metric: { MetricName: string } } }) => one.MetricStat?.Metric.MetricName);
+    assert.deepEqual(names, [undefined, "DesiredTaskCount", "RunningTaskCount"]);
+    assert.deepEqual([Metrics[0].Expression, Threshold], ["wanted - running", 1]);
+  });
+
+  it("know shards that never rest, whatever their number, and tell nothing of a deployment of ten minutes", () => {
+    for (const [shards, threshold] of [
+      [64, 16],
+      [1, 1],
+    ] as const) {
+      const { template: one } = clusterOf({ shards });
+      one.hasResourceProperties("AWS::CloudWatch::Alarm", {
+        MetricName: "shop-shard-moves",
+        Statistic: "Sum",
+        Threshold: threshold,
+        Period: 300,
+        EvaluationPeriods: 6,
+      });
+    }
+  });
+
+  it("are each explained by name in docs/operations.md", () => {
+    const text = readFileSync(repository("docs/operations.md"), "utf8");
+    for (const [id] of alarms) {
+      const name = /Alarms([A-Za-z]+?)[0-9A-F]{8}$/.exec(id)?.[1] ?? id;
+      assert.ok(text.includes(`\`${name}\``), `docs/operations.md says nothing of ${name}`);
+    }
+    assert.ok(alarms.length >= 16, `${alarms.length}`);
+  });
+
+  it("watch the upper end of scaling only where there is one", () => {
+    assert.equal(alarm("AtMost").Threshold, 12);
+    const fixed = clusterOf({ routers: 3, routersMax: 3 }).template.findResources("AWS::CloudWatch::Alarm");
+    assert.ok(!Object.keys(fixed).some((id) => id.includes("AlarmsAtMost")));
   });
 });
 

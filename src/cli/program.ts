@@ -1,6 +1,7 @@
 /** The command line: what can be typed, its help, and which function does it. */
 import { Command, Option } from "commander";
 import type { AdminConnection } from "./admin-client.js";
+import { drain, move, showClusterStatus } from "./cluster-commands.js";
 import {
   type CanaryOptions,
   listDeployments,
@@ -24,7 +25,7 @@ import {
   showState,
   showTimers,
 } from "./entity-commands.js";
-import { restoreShards } from "./restore-command.js";
+import { type RestoreOptions, restoreShards } from "./restore-command.js";
 import type { SettingsOptions } from "./router-settings.js";
 import { type StartOptions, start } from "./start.js";
 import { check, init } from "./storage-commands.js";
@@ -54,6 +55,7 @@ export function makeProgram(streams: Streams, version: string): Command {
     .showHelpAfterError("(holdfast --help shows what there is)");
   addRouterCommands(program, streams);
   addDeploymentCommands(program, streams);
+  addClusterCommands(program, streams);
   addEntityCommands(program, streams);
   return program;
 }
@@ -85,8 +87,32 @@ function addRouterCommands(program: Command, streams: Streams): void {
     .description("write settings to begin with; or, where there are some, make the tables and the bucket that they name")
     .action((file: string | undefined) => init(terminalOf(program, streams), file));
   settings(program.command("shards").description("what lies in the snapshot store").command("restore"))
+    .argument("[shard...]", "with --previous: these go back; without them, each whose segments cannot be read")
+    .option("--previous", "go back to the manifest before, and replay what it does not hold; no router may run")
     .description("bring back segments that were deleted or overwritten in S3, from the bucket's former versions")
-    .action((options: SettingsOptions) => restoreShards(terminalOf(program, streams), options));
+    .action((shards: readonly string[], options: RestoreOptions) => restoreShards(terminalOf(program, streams), shards, options));
+}
+
+function addClusterCommands(program: Command, streams: Streams): void {
+  const cluster = program.command("cluster").description("the routers that share the shards");
+  cluster
+    .command("status")
+    .description("who is there, and which shards are not where they should be")
+    .action(() => showClusterStatus(adminOf(program), terminalOf(program, streams)));
+  cluster
+    .command("drain")
+    .argument("<node>", "its address, as status shows it")
+    .option("--undo", "let it take its share again")
+    .description("move all shards of a router to others; it goes on, without any")
+    .action((node: string, { undo }: { readonly undo?: boolean }) =>
+      drain(adminOf(program), terminalOf(program, streams), node, undo ?? false),
+    );
+  cluster
+    .command("move")
+    .argument("<shard>")
+    .argument("[node]", "its address; without it the shard goes where it falls by itself")
+    .description("keep a shard on a router, as long as that lives")
+    .action((shard: string, node: string | undefined) => move(adminOf(program), terminalOf(program, streams), shard, node));
 }
 
 function addDeploymentCommands(program: Command, streams: Streams): void {

@@ -65,7 +65,7 @@ export function settingsOf(options: SettingsOptions, environment: Environment = 
       snapshots: { kind: "local", path },
       directory: { kind: "local", path },
     }),
-    log: { level: options.logLevel ?? settings.log.level },
+    log: { ...settings.log, level: options.logLevel ?? settings.log.level },
   };
 }
 

@@ -1,13 +1,14 @@
 /** What a core is made with: settings are plain data, tools are pure functions that the core must not import. */
 import type { AdmissionLimits } from "./admission/admission.js";
 import type { TypePlacement } from "./input.js";
-import type { LogLimits } from "./log/log-writer.js";
+import type { LogLimits } from "./log/log-limits.js";
 import type { LogId } from "./log/record.js";
 import type { RecordCodec } from "./log/record-codec.js";
 import type { RefusedCommands } from "./log/refused-commands.js";
 import type { DocumentCodec } from "./ownership/documents.js";
 import type { LeaseLimits } from "./ownership/lease.js";
 import type { OrphanLimits } from "./ownership/orphan-sweep.js";
+import type { NodeSettings } from "./ownership/own-node.js";
 import type { UpkeepLimits } from "./ownership/upkeep.js";
 import type { ShardLimits } from "./shard/shard-host.js";
 import type { SegmentTools } from "./store/segment-tools.js";
@@ -17,6 +18,7 @@ export interface CoreSettings {
   readonly incarnation: LogId;
   readonly clusterName: string;
   readonly shards: number;
+  readonly node: NodeSettings;
   /** 16 random bytes: the id of the cluster if it is made now. */
   readonly freshClusterId: Uint8Array;
   /** At least 8 random bytes: what makes this incarnation's nonces its own. */

@@ -1,9 +1,8 @@
 /** Everything the core asks for: plain data, imperative. A driver performs exactly one IO for each and reports what came of it. */
-import type { EntityAddress } from "./entity/address.js";
-import type { Outcome, Payload } from "./entity/command.js";
+import type { Answer, FeedEnd } from "./answer.js";
 import type { HistoryEvent, InvocationRequest } from "./entity/invocation.js";
-import type { DeadLetter, Timer } from "./log/entry.js";
 import type { LogId } from "./log/record.js";
+import type { PeerFrame } from "./peers/frames.js";
 import type { StoreEffect } from "./store/store-io.js";
 
 export type Effect =
@@ -44,10 +43,18 @@ export type Effect =
   | { readonly kind: "removeDocument"; readonly key: string; readonly expected: string }
   | { readonly kind: "listObjects"; readonly prefix: string }
   | { readonly kind: "store"; readonly shard: number; readonly effect: StoreEffect }
-  /** All shards are open: requests are taken from now on. */
+  /** Says something to another router. Best effort: what is lost is said again. */
+  | { readonly kind: "peerSend"; readonly to: LogId; readonly frame: PeerFrame }
+  /** Where the others are reached, whenever that changes. Those that are not named are gone. */
+  | { readonly kind: "peersKnown"; readonly peers: readonly { readonly incarnation: LogId; readonly address: string }[] }
+  /** All shards that should be here are open: requests are taken from now on. */
   | { readonly kind: "started" }
-  /** Another incarnation lives and owns the shards: this one waits until it is over. Told every now and then. */
-  | { readonly kind: "standingBy"; readonly incarnation: LogId }
+  /** Whether an incarnation lives is not known yet; what it owns waits. Told once of each. */
+  | { readonly kind: "watching"; readonly incarnation: LogId }
+  /** The shard came, or went. For the operator's eyes. */
+  | { readonly kind: "shardsChanged"; readonly owned: number }
+  /** After `leaveAsked`: other nodes have what they could take. */
+  | { readonly kind: "left"; readonly shards: number }
   /** That shard serves nobody until the operator has mended it; the others go on. */
   | { readonly kind: "shardRefused"; readonly shard: number; readonly message: string }
   /** The incarnation is over; nothing more comes of it. The driver starts the next one, or stops the process. */
@@ -66,54 +73,3 @@ export type EndReason =
   | { readonly kind: "broken"; readonly message: string }
   /** What is stored does not allow a start: `code` has an entry in docs/errors.md. */
   | { readonly kind: "refused"; readonly code: string; readonly message: string };
-
-export type FeedEnd = "stopping" | "moved" | "slow" | "purged";
-
-export type Answer =
-  | {
-      readonly kind: "outcome";
-      readonly commandId: string;
-      readonly version: number;
-      readonly outcome: Outcome;
-      readonly isDuplicate: boolean;
-    }
-  | { readonly kind: "accepted"; readonly commandId: string }
-  | { readonly kind: "pending"; readonly commandId: string; readonly status: "accepted" | "scheduled" | "running" }
-  | { readonly kind: "state"; readonly version: number; readonly state: Payload | null }
-  | { readonly kind: "events"; readonly version: number; readonly events: readonly HistoryEvent[]; readonly next: number | null }
-  | { readonly kind: "timers"; readonly timers: readonly Timer[] }
-  | {
-      readonly kind: "deadLetters";
-      readonly deadLetters: readonly { readonly entity: EntityAddress; readonly deadLetter: DeadLetter }[];
-    }
-  | { readonly kind: "done" }
-  | { readonly kind: "problem"; readonly problem: Problem };
-
-/** Why the router itself refuses or fails a request. The ingress words it as an RFC 9457 problem; every code is in docs/errors.md. */
-export interface Problem {
-  readonly code: ProblemCode;
-  readonly message: string;
-  readonly retryAfterMs: number | null;
-}
-
-export type ProblemCode =
-  | "unknown_type"
-  | "unknown_command"
-  | "not_exposed"
-  | "command_not_found"
-  | "dead_letter_not_found"
-  | "idempotency_key_reused"
-  | "idempotency_store_full"
-  | "mailbox_full"
-  | "overloaded"
-  | "storage_slow"
-  | "stopping"
-  | "deadline_exceeded"
-  | "outcome_unknown"
-  | "function_faulted"
-  | "function_unavailable"
-  | "state_too_large"
-  | "shard_refused"
-  | "starting"
-  | "entity_paused"
-  | "unstorable";

@@ -1,15 +1,14 @@
 /** Everything that can happen to the core: facts, in the past tense. Each answers an effect or comes from outside. */
-import type { Colocation, EntityAddress } from "./entity/address.js";
-import type { Metadata, Payload } from "./entity/command.js";
+import type { Colocation } from "./entity/address.js";
 import type { EntityType } from "./entity/entity-type.js";
 import type { EntityResult, InvocationEnd } from "./entity/invocation.js";
 import type { AppendOutcome, LogId, ReadOutcome } from "./log/record.js";
+import type { PeerFrame } from "./peers/frames.js";
+import type { Asked } from "./request.js";
 import type { ObjectRead, ObjectWritten, StoreInput } from "./store/store-io.js";
 
 export type Input =
-  | CommandArrived
-  | ReadAsked
-  | AdminAsked
+  | Asked
   /** The client of a request is gone: nobody waits for the answer. What was begun goes on. */
   | { readonly kind: "requestLeft"; readonly request: number }
   | {
@@ -29,73 +28,16 @@ export type Input =
   | { readonly kind: "documentSwapped"; readonly key: string; readonly token: string; readonly outcome: SwapEnded }
   | { readonly kind: "objectsListed"; readonly prefix: string; readonly outcome: ObjectsFound }
   | { readonly kind: "store"; readonly shard: number; readonly input: StoreInput }
+  /** Another router, or one that was, says something to us. `to` may be an incarnation that is over. */
+  | { readonly kind: "peerReceived"; readonly from: LogId; readonly to: LogId; readonly frame: PeerFrame }
+  /** What went to that incarnation, or came from it, may be lost. */
+  | { readonly kind: "peerLost"; readonly incarnation: LogId }
+  /** The process is to stop soon: others take its shards over, one by one, while it serves what is left. */
+  | { readonly kind: "leaveAsked" }
   /** The process was told to stop: finish what is accepted, take nothing new, flush, seal, close. */
   | { readonly kind: "stopAsked" }
   /** Time passed; `wakeAtMs` asked for it. */
   | { readonly kind: "woken" };
-
-/** A command or query from a client. `request` names the waiting client until it is answered or leaves. */
-export interface CommandArrived {
-  readonly kind: "commandArrived";
-  readonly request: number;
-  readonly to: EntityAddress;
-  readonly name: string;
-  readonly input: Payload;
-  readonly id: string;
-  /** Whether the id derives from a key of the client's, so that the same id can arrive again. */
-  readonly hasKey: boolean;
-  /** Hash of command and body: a key that comes back with another one is refused. */
-  readonly bodyHash: string;
-  /** What the function sees as `now`. */
-  readonly acceptedAtMs: number;
-  readonly deadlineMs: number;
-  readonly metadata: Metadata;
-  /** `call` waits for the outcome; `send` for the acceptance alone. */
-  readonly mode: "call" | "send";
-  readonly delayMs: number;
-  /** Internal commands are open to the admin side only. */
-  readonly isAdmin: boolean;
-}
-
-export type ReadAsked =
-  | {
-      readonly kind: "stateAsked";
-      readonly request: number;
-      readonly of: EntityAddress;
-      readonly isAdmin: boolean;
-      /** Wall time after which the client no longer waits: the function may have to fold the state first. */
-      readonly deadlineMs: number;
-    }
-  | {
-      readonly kind: "eventsAsked";
-      readonly request: number;
-      readonly of: EntityAddress;
-      readonly after: number;
-      readonly limit: number;
-      /** Stay, and go on with `feed` effects as events become durable. */
-      readonly follow: boolean;
-      readonly isAdmin: boolean;
-    }
-  | {
-      readonly kind: "outcomeAsked";
-      readonly request: number;
-      readonly of: EntityAddress;
-      readonly commandId: string;
-      /** Until when to wait for an outcome that is not there yet. */
-      readonly untilMs: number;
-    };
-
-export type AdminAsked =
-  | { readonly kind: "timersAsked"; readonly request: number; readonly of: EntityAddress; readonly limit: number }
-  | { readonly kind: "deadLettersAsked"; readonly request: number; readonly of: EntityAddress | null; readonly limit: number }
-  | {
-      readonly kind: "deadLetterEnded";
-      readonly request: number;
-      readonly of: EntityAddress;
-      readonly commandId: string;
-      readonly action: "retry" | "drop";
-    }
-  | { readonly kind: "purgeAsked"; readonly request: number; readonly of: EntityAddress };
 
 export interface ActiveDeployment {
   readonly id: string;

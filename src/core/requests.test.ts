@@ -4,9 +4,10 @@ import { AdmissionControl } from "./admission/admission.js";
 import { MemoryBudget } from "./admission/memory-budget.js";
 import type { Effect } from "./effect.js";
 import { DEFAULT_POLICY, type EntityType } from "./entity/entity-type.js";
-import type { CommandArrived } from "./input.js";
 import { Gate } from "./log/gate.js";
-import { type OpenShards, Requests } from "./requests.js";
+import type { Forwarding } from "./peers/forwarding.js";
+import type { CommandArrived } from "./request.js";
+import { type OpenNode, Requests } from "./requests.js";
 import type { FoundDeadLetter } from "./shard/reads.js";
 import { TypeRegistry } from "./type-registry.js";
 
@@ -29,6 +30,7 @@ const LIMITS = { inFlightMax: 1, entitiesMax: 1, commandsMax: 1, bytesMax: 1, ti
 class ShardStub {
   readonly shard: number;
   refusal: string | null = null;
+  readonly isOpen = true;
   readonly got: string[] = [];
   letters: readonly FoundDeadLetter[] = [];
 
@@ -60,19 +62,22 @@ class Bench {
   readonly effects: Effect[] = [];
   readonly admission = new AdmissionControl(new MemoryBudget(1 << 20, 1 << 10));
   readonly requests: Requests;
+  readonly forwarded: number[] = [];
   lagMs = 0;
 
   constructor(isOpen = true) {
     const types = new TypeRegistry([]);
     types.deploy([{ id: "d-1", types: [cart], limits: LIMITS }], []);
     const upkeep = { tailBytes: 0, tailRecords: 0, recordAgeMs: () => 0 };
-    const opened = { shards: this.shards, log: this.log, upkeep } as unknown as OpenShards;
+    const serving = (shard: number): ShardStub | null => this.shards[shard] ?? null;
+    const opened = { shards: this.shards, serving, peers: [], log: this.log, upkeep } as unknown as OpenNode;
     if (isOpen) this.admission.opened();
     this.requests = new Requests({
       types,
       admission: this.admission,
       gate: this.gate,
       effects: this.effects,
+      forwarding: { route: (shard: number) => this.forwarded.push(shard) } as unknown as Forwarding,
       open: () => (isOpen ? opened : null),
       shardOf: ({ id }) => (id === "" ? 0 : Number(id) % 2),
       tickMs: () => 0,
@@ -80,8 +85,10 @@ class Bench {
   }
 
   command(changed: Partial<CommandArrived> = {}): void {
-    this.requests.command({
+    this.requests.take({
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request: 1,
       to: { type: "shop/cart", id: "1" },
       name: "put",
@@ -119,6 +126,14 @@ test("a command goes to the shard of its entity", () => {
   assert.deepEqual(bench.codes(), []);
 });
 
+test("what is for a shard that is not here goes to where it is", () => {
+  const bench = new Bench();
+  bench.shards.pop();
+  bench.command();
+  assert.deepEqual(bench.forwarded, [1]);
+  assert.deepEqual(bench.codes(), []);
+});
+
 test("unknown types and commands are told; internal commands are unknown to all but the admin side", () => {
   const bench = new Bench();
   bench.command({ to: { type: "shop/other", id: "1" } });
@@ -134,14 +149,14 @@ test("while the router starts or stops every request is told so, also one for a 
   const starting = new Bench(false);
   starting.command();
   starting.command(unknownType);
-  starting.requests.read({ kind: "stateAsked", request: 2, of: unknownType.to, isAdmin: false, deadlineMs: 1 });
-  starting.requests.admin({ kind: "deadLettersAsked", request: 3, of: null, limit: 5 });
+  starting.requests.take({ kind: "stateAsked", request: 2, of: unknownType.to, isAdmin: false, isStrict: false, deadlineMs: 1 });
+  starting.requests.take({ kind: "deadLettersAsked", request: 3, of: null, limit: 5 });
   assert.deepEqual(starting.codes(), ["starting", "starting", "starting", "starting"]);
   const stopping = new Bench();
   stopping.admission.stopped();
   stopping.command();
   stopping.command(unknownType);
-  stopping.requests.admin({ kind: "deadLettersAsked", request: 3, of: null, limit: 5 });
+  stopping.requests.take({ kind: "deadLettersAsked", request: 3, of: null, limit: 5 });
   assert.deepEqual(stopping.codes(), ["stopping", "stopping", "stopping"]);
 });
 
@@ -171,12 +186,19 @@ test("slow storage refuses commands and lets queries through", () => {
 test("states and events are shown where their type exposes them, and to the admin side; outcomes always", () => {
   const bench = new Bench();
   const of = { type: "shop/cart", id: "1" };
-  bench.requests.read({ kind: "stateAsked", request: 1, of, isAdmin: false, deadlineMs: 1 });
-  bench.requests.read({ kind: "eventsAsked", request: 1, of, after: 0, limit: 1, follow: false, isAdmin: false });
-  bench.requests.read({ kind: "stateAsked", request: 1, of: { ...of, type: "shop/other" }, isAdmin: true, deadlineMs: 1 });
+  bench.requests.take({ kind: "stateAsked", request: 1, of, isAdmin: false, isStrict: false, deadlineMs: 1 });
+  bench.requests.take({ kind: "eventsAsked", request: 1, of, after: 0, limit: 1, follow: false, isAdmin: false });
+  bench.requests.take({
+    kind: "stateAsked",
+    request: 1,
+    of: { ...of, type: "shop/other" },
+    isAdmin: true,
+    isStrict: false,
+    deadlineMs: 1,
+  });
   assert.deepEqual(bench.codes(), ["not_exposed", "not_exposed", "unknown_type"]);
-  bench.requests.read({ kind: "stateAsked", request: 1, of, isAdmin: true, deadlineMs: 1 });
-  bench.requests.read({ kind: "outcomeAsked", request: 1, of: { ...of, type: "shop/gone" }, commandId: "c", untilMs: 0 });
+  bench.requests.take({ kind: "stateAsked", request: 1, of, isAdmin: true, isStrict: false, deadlineMs: 1 });
+  bench.requests.take({ kind: "outcomeAsked", request: 1, of: { ...of, type: "shop/gone" }, commandId: "c", untilMs: 0 });
   assert.deepEqual(bench.shards[1]?.got, ["stateAsked", "outcomeAsked"]);
 });
 
@@ -186,7 +208,7 @@ test("dead letters of all shards come in one answer, limited, behind everything 
   const bench = new Bench();
   bench.log.last = 3;
   for (const shard of bench.shards) shard.letters = [letter(`${shard.shard}a`), letter(`${shard.shard}b`)];
-  bench.requests.admin({ kind: "deadLettersAsked", request: 1, of: null, limit: 3 });
+  bench.requests.take({ kind: "deadLettersAsked", request: 1, of: null, limit: 3 });
   assert.equal(bench.effects.length, 0);
   bench.gate.release(3, bench.effects);
   const [effect] = bench.effects;
@@ -202,7 +224,7 @@ test("dead letters of all shards are those of the shards that serve, whichever i
     const bench = new Bench();
     for (const shard of bench.shards) shard.letters = [letter(String(shard.shard))];
     (bench.shards[refused] ?? assert.fail()).refusal = "records_missing";
-    bench.requests.admin({ kind: "deadLettersAsked", request: 1, of: null, limit: 9 });
+    bench.requests.take({ kind: "deadLettersAsked", request: 1, of: null, limit: 9 });
     const [effect] = bench.effects;
     assert.ok(effect?.kind === "answer" && effect.answer.kind === "deadLetters", `with shard ${refused} refused`);
     assert.deepEqual(
@@ -212,6 +234,6 @@ test("dead letters of all shards are those of the shards that serve, whichever i
   }
   const bench = new Bench();
   for (const shard of bench.shards) shard.refusal = "records_missing";
-  bench.requests.admin({ kind: "deadLettersAsked", request: 1, of: null, limit: 9 });
+  bench.requests.take({ kind: "deadLettersAsked", request: 1, of: null, limit: 9 });
   assert.deepEqual(bench.codes(), ["shard_refused"]);
 });

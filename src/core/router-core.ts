@@ -1,52 +1,53 @@
 /**
- * The core of a router: every decision of one incarnation, from its claim to its end. `step` takes the inputs of one
+ * The core of a router: every decision of one incarnation, from its start to its end. `step` takes the inputs of one
  * event-loop turn and gives the effects; it reads no clock, does no IO and waits for nothing.
  *
- *   claiming ──shards are ours──> replaying ──resumed──> open ──stopAsked──> stopping ──> ended
+ *   claiming ──joined──> replaying ──what should be here is──> open ──stopAsked──> stopping ──> ended
  *
- * From every phase a lost log or shard, a broken invariant, or storage that refuses leads to `ended`.
+ * From every phase a lost log or shard, a broken invariant, or storage that refuses leads to `ended`. Shards come and go
+ * while it is open (src/core/ownership/holdings.ts).
  */
 
 import { AdmissionControl } from "./admission/admission.js";
 import { MemoryBudget } from "./admission/memory-budget.js";
 import { MalformedBytes } from "./bytes/byte-reader.js";
 import type { CoreSettings, CoreTools } from "./core-settings.js";
-import { type CommandCounts, CommandTally } from "./deployment/command-tally.js";
+import { type CoreSnapshot, clusterView, type Phase } from "./core-snapshot.js";
+import { CommandTally } from "./deployment/command-tally.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
 import type { Effect, EndReason } from "./effect.js";
 import { type EntityAddress, shardOfHash } from "./entity/address.js";
 import type { Input } from "./input.js";
 import { Invoking } from "./invoking.js";
+import { JoinedNode } from "./joined-node.js";
 import { Gate } from "./log/gate.js";
-import type { LogEnd, LogWriter } from "./log/log-writer.js";
+import type { LogEnd } from "./log/log-limits.js";
+import type { LogId } from "./log/record.js";
 import { VALUE_PREFIX } from "./log/spilled-value.js";
 import { Closing } from "./ownership/closing.js";
-import { Custody } from "./ownership/custody.js";
 import { DirectoryClient } from "./ownership/directory-client.js";
 import { NewerFormat } from "./ownership/documents.js";
 import { IncarnationIds } from "./ownership/incarnation-ids.js";
-import { type Opened, openShards } from "./ownership/opening.js";
-import { OrphanSweep } from "./ownership/orphan-sweep.js";
+import { join } from "./ownership/joining.js";
 import { OwnNode } from "./ownership/own-node.js";
-import type { ReplaySize } from "./ownership/replay.js";
-import { Upkeep } from "./ownership/upkeep.js";
-import { ValueSweep } from "./ownership/value-sweep.js";
-import { type OpenShards, Requests } from "./requests.js";
+import { Forwarding } from "./peers/forwarding.js";
+import type { PeerFrame } from "./peers/frames.js";
+import { PeerTalk } from "./peers/peer-talk.js";
+import { Served } from "./peers/served.js";
+import { Requests } from "./requests.js";
 import { UNSTORABLE } from "./shard/arrivals.js";
 import type { Shard, ShardQueues } from "./shard/shard.js";
-import type { ShardHost } from "./shard/shard-host.js";
 import { CacheBudget } from "./store/cache-budget.js";
-import type { ShardStore } from "./store/shard-store.js";
 import type { Moment } from "./time/moment.js";
 import { TypeRegistry } from "./type-registry.js";
 import { unreachable } from "./unreachable.js";
-
-export type Phase = "claiming" | "replaying" | "open" | "stopping" | "ended";
 
 /** Deadlines are looked at this often while somebody waits. */
 const EXPIRE_EVERY_MS = 250;
 /** With nobody waiting there is nothing to expire; the tail still grows old and is flushed. */
 const UPKEEP_EVERY_MS = 5_000;
+/** A node that leaves gives its shards to others for so long; what is left then, it releases when it stops. */
+const LEAVE_MS_MAX = 20_000;
 /** Shards that go on answering one another get the next turn at once: inputs are not kept waiting for ever. */
 const TURN_ROUNDS_MAX = 100;
 
@@ -66,6 +67,9 @@ export class RouterCore {
   readonly #cache: CacheBudget;
   readonly #types: TypeRegistry;
   readonly #requests: Requests;
+  readonly #forwarding: Forwarding;
+  readonly #served = new Served();
+  readonly #talk: PeerTalk;
   #phase: Phase = "claiming";
   #hasBegun = false;
   #nowMs = 0;
@@ -73,13 +77,9 @@ export class RouterCore {
   #expiredAtMs = 0;
   /** Answers in memory that did not fit into the last turn. */
   #isBehind = false;
-  #opened: Opened | null = null;
-  #custodies: readonly Custody[] = [];
-  #upkeep: Upkeep | null = null;
-  #open: OpenShards | null = null;
+  #node: JoinedNode | null = null;
   #closing: Closing | null = null;
-  #orphans: OrphanSweep | null = null;
-  #values: ValueSweep | null = null;
+  #leaveByMs: number | null = null;
   /** Of entities with something going on, counted from time to time. */
   #slotBytes = 0;
   readonly #heldBytes = { uncommitted: 0, cache: 0, responses: 0, state: 0 };
@@ -88,7 +88,7 @@ export class RouterCore {
     this.#settings = settings;
     this.#tools = tools;
     this.#ids = new IncarnationIds(settings.incarnation, settings.nonceSeed);
-    this.#ownNode = new OwnNode(settings.incarnation, settings.lease, {
+    this.#ownNode = new OwnNode(settings.incarnation, settings.node, settings.lease, {
       client: this.#client,
       codec: tools.documentCodec,
       nextToken: () => this.#ids.nextToken(),
@@ -98,14 +98,41 @@ export class RouterCore {
     this.#admission = new AdmissionControl(this.#budget, settings.admission);
     this.#cache = new CacheBudget(settings.memory.cacheBytes);
     this.#types = new TypeRegistry(settings.placements);
+    const send = (to: LogId, frame: PeerFrame): void => void this.#effects.push({ kind: "peerSend", to, frame });
+    this.#forwarding = new Forwarding({
+      effects: this.#effects,
+      ownerOf: (shard) => this.#node?.ownerOf(shard) ?? null,
+      epochOf: (shard) => this.#node?.map.of(shard).epoch ?? 0,
+      isServedHere: (shard) => this.#node?.holdings.serving(shard) != null,
+      isComing: (shard) => this.#phase !== "stopping" && this.#node?.holdings.isComing(shard) === true,
+      serve: (asked) => this.#requests.take(asked),
+      turnAway: (request, shard) => {
+        const output = this.#served.turnedAway(request, shard);
+        if (output !== null) this.#effects.push(output);
+      },
+      send,
+      reread: (shard) => this.#node?.holdings.reread(shard),
+      nowMs: () => this.#nowMs,
+      tickMs: () => this.#tickMs,
+    });
     this.#requests = new Requests({
       types: this.#types,
       admission: this.#admission,
       gate: this.#gate,
       effects: this.#effects,
-      open: () => this.#open,
+      forwarding: this.#forwarding,
+      open: () => this.#node,
       shardOf: (address) => this.#shardOf(address),
       tickMs: () => this.#tickMs,
+    });
+    this.#talk = new PeerTalk({
+      incarnation: settings.incarnation,
+      forwarding: this.#forwarding,
+      served: this.#served,
+      node: () => this.#node,
+      take: (asked) => this.#requests.take(asked),
+      left: (request) => this.#left(request),
+      send,
     });
   }
 
@@ -135,7 +162,12 @@ export class RouterCore {
         this.#refuse("document_damaged", `a document of the directory makes no sense: ${error.message}`);
       } else this.#end({ kind: "broken", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     }
-    for (const effect of this.#effects) effects.push(effect);
+    for (const effect of this.#effects) {
+      // Requests of other nodes' clients have negative numbers.
+      const isForPeer = (effect.kind === "answer" || effect.kind === "feed") && effect.request < 0;
+      const output = isForPeer ? this.#served.outputOf(effect) : effect;
+      if (output !== null) effects.push(output);
+    }
     this.#effects.length = 0;
   }
 
@@ -144,24 +176,25 @@ export class RouterCore {
     if (this.#phase === "ended") return Infinity;
     if (this.#isBehind) return this.#tickMs;
     let wake = Math.min(this.#client.wakeAtMs ?? Infinity, this.#dispatcher.wakeAtMs() ?? Infinity, this.#ownNode.wakeAtMs);
-    if (this.#opened === null) return wake;
-    const { log, shards } = this.#opened;
-    wake = Math.min(wake, log.wakeAtMs() ?? Infinity);
-    for (const shard of shards) wake = Math.min(wake, shard.wakeAtMs(this.#tickMs, this.#nowMs));
-    if (this.#phase === "open") wake = Math.min(wake, this.#orphans?.wakeAtMs ?? Infinity, this.#values?.wakeAtMs ?? Infinity);
-    const isWaitedFor = shards.some((shard) => shard.isWaitedFor);
+    const node = this.#node;
+    if (node === null) return wake;
+    wake = Math.min(wake, node.wakeAtMs(), this.#forwarding.wakeAtMs, this.#leaveByMs ?? Infinity);
+    for (const shard of node.shards) wake = Math.min(wake, shard.wakeAtMs(this.#tickMs, this.#nowMs));
+    if (this.#phase === "open") wake = Math.min(wake, node.orphans.wakeAtMs, node.values?.wakeAtMs ?? Infinity);
+    const isWaitedFor = node.shards.some((shard) => shard.isWaitedFor);
     return Math.min(wake, this.#expiredAtMs + (isWaitedFor ? EXPIRE_EVERY_MS : UPKEEP_EVERY_MS));
   }
 
   /** How much waits where, by shard: cheap enough for every step. */
   get queues(): readonly ShardQueues[] {
-    return (this.#opened?.shards ?? []).map((shard) => shard.queues);
+    return (this.#node?.shards ?? []).map((shard) => shard.queues);
   }
 
   /** Figures for metrics and the status page. */
   snapshot(): CoreSnapshot {
-    const log = this.#opened?.log;
-    const shards = this.#opened?.shards ?? [];
+    const node = this.#node;
+    const log = node?.log;
+    const shards = node?.shards ?? [];
     return {
       phase: this.#phase,
       shards: shards.length,
@@ -170,9 +203,9 @@ export class RouterCore {
       appendDepth: log?.depth ?? 0,
       durableLagMs: log?.lagMs(this.#tickMs) ?? 0,
       uncommittedBytes: log?.uncommittedBytes ?? 0,
-      tailBytes: this.#upkeep?.tailBytes ?? 0,
-      tailRecords: this.#upkeep?.tailRecords ?? 0,
-      flushing: this.#upkeep?.flushing ?? 0,
+      tailBytes: node?.upkeep.tailBytes ?? 0,
+      tailRecords: node?.upkeep.tailRecords ?? 0,
+      flushing: node?.upkeep.flushing ?? 0,
       gateHeld: this.#gate.held,
       slots: shards.reduce((sum, shard) => sum + shard.slotCount, 0),
       queues: this.queues,
@@ -184,63 +217,58 @@ export class RouterCore {
       stores: shards.map((shard) => shard.state.store.statistics),
       dispatch: this.#dispatcher.snapshot(),
       commands: this.#tally.byDeployment,
+      forwarding: { open: this.#forwarding.open, sent: this.#forwarding.sent, served: this.#served.open },
+      cluster: node === null ? null : clusterView(node, this.#ownNode, this.#settings.shards),
     };
   }
 
   #begin(): void {
     this.#hasBegun = true;
-    openShards(
-      {
-        settings: this.#settings,
-        tools: this.#tools,
-        client: this.#client,
-        ids: this.#ids,
-        cache: this.#cache,
-        ownNode: this.#ownNode,
-        hostOn: (log) => this.#host(log),
-        refuse: (code, message) => this.#refuse(code, message),
-        standingBy: (incarnation) => this.#effects.push({ kind: "standingBy", incarnation }),
-      },
-      (opened) => {
-        this.#opened = opened;
-        this.#phase = "replaying";
-      },
-      (opened, replayed) => this.#started(opened, replayed),
-    );
-  }
-
-  #started(opened: Opened, replayed: ReplaySize): void {
-    const { claimed, log, shards } = opened;
-    const shared = {
+    const { incarnation, clusterName, shards, freshClusterId } = this.#settings;
+    const tools = {
       client: this.#client,
       codec: this.#tools.documentCodec,
-      clusterId: claimed.cluster.clusterId,
-      log,
+      ownNode: this.#ownNode,
       nextToken: () => this.#ids.nextToken(),
+      refuse: (code: string, message: string) => this.#refuse(code, message),
     };
-    const lostShard = (shard: number): void => this.#end({ kind: "fenced", message: `shard ${shard} has another owner` });
-    this.#custodies = claimed.shards.map(
-      ({ descriptor, token }, index) => new Custody(shards[index] as Shard, descriptor, token, { ...shared, lost: lostShard }),
-    );
-    const tools = { ownNode: this.#ownNode, log, cache: this.#cache, effects: this.#effects };
-    const { records, bytes, oldestAtMs } = replayed;
-    const inherited = { records, bytes, ageMs: Math.max(0, this.#nowMs - Math.min(this.#nowMs, oldestAtMs)) };
-    this.#upkeep = new Upkeep(this.#settings.upkeep, tools, this.#custodies, claimed.formerNodes, inherited, this.#tickMs);
-    this.#orphans = new OrphanSweep(this.#settings.orphans, this.#custodies, this.#effects, this.#tickMs);
-    // Where nothing spills there is nothing to be swept.
-    if (this.#settings.log.spillBytesMin !== Infinity)
-      this.#values = new ValueSweep(this.#settings.orphans, log, this.#client, this.#effects, this.#tickMs);
-    this.#open = { shards, log, upkeep: this.#upkeep };
+    join({ incarnation, clusterName, shards, freshClusterId }, tools, (joined) => {
+      this.#phase = "replaying";
+      this.#node = new JoinedNode(
+        {
+          settings: this.#settings,
+          tools: this.#tools,
+          client: this.#client,
+          ids: this.#ids,
+          cache: this.#cache,
+          gate: this.#gate,
+          dispatcher: this.#dispatcher,
+          ownNode: this.#ownNode,
+          effects: this.#effects,
+          types: this.#types,
+          forwarding: this.#forwarding,
+          shardOf: (address) => this.#shardOf(address),
+          holdMailboxes: (bytes) => (bytes >= 0 ? this.#budget.take("mailboxes", bytes) : this.#budget.give("mailboxes", -bytes)),
+          nowMs: () => this.#nowMs,
+          tickMs: () => this.#tickMs,
+          refuse: (code, message) => this.#refuse(code, message),
+          end: (reason) => this.#end(reason),
+          lost: (peer) => this.#talk.lost(peer),
+        },
+        joined,
+      );
+    });
+  }
+
+  /** Once all that should be here is. */
+  #start(): void {
     this.#phase = "open";
     this.#admission.opened();
     this.#effects.push({ kind: "started" });
-    for (const shard of shards) shard.resend();
   }
 
   #take(input: Input): void {
     switch (input.kind) {
-      case "commandArrived":
-        return this.#requests.command(input);
       case "entityFinished":
         return this.#invoking.entityFinished(input.attempt, input.result, this.#tickMs);
       case "invocationEnded":
@@ -248,33 +276,36 @@ export class RouterCore {
       case "appendEnded":
       case "recordsRead":
         return this.#logged(input);
+      case "commandArrived":
       case "stateAsked":
       case "eventsAsked":
       case "outcomeAsked":
-        return this.#requests.read(input);
       case "timersAsked":
       case "deadLettersAsked":
       case "deadLetterEnded":
       case "purgeAsked":
-        return this.#requests.admin(input);
+        return this.#requests.take(input);
+      case "peerReceived":
+        return this.#talk.received(input.from, input.to, input.frame);
+      case "peerLost":
+        return this.#talk.lost(input.incarnation);
       case "requestLeft":
-        for (const shard of this.#opened?.shards ?? []) shard.left(input.request);
-        return;
+        return this.#left(input.request);
       case "deploymentsChanged":
         this.#types.deploy(input.deployments, input.placements);
         this.#dispatcher.setDeployments(input.deployments);
         this.#tally.retain(new Set(input.deployments.map(({ id }) => id)));
-        for (const shard of this.#opened?.shards ?? []) shard.typesChanged();
+        for (const shard of this.#node?.shards ?? []) shard.typesChanged();
         return;
       case "valueWritten":
-        return this.#opened?.log.valueWritten(input.object, input.result, this.#tickMs, this.#effects);
+        return this.#node?.log.valueWritten(input.object, input.result, this.#tickMs, this.#effects);
       case "valueRead":
         if (!this.#client.valueRead(input.object, input.result)) {
-          this.#opened?.log.valueRead(input.object, input.result, this.#tickMs);
+          this.#node?.log.valueRead(input.object, input.result, this.#tickMs);
         }
         return;
       case "valueDeleted":
-        return this.#values?.deleted(input.object);
+        return this.#node?.values?.deleted(input.object);
       case "documentRead":
         return this.#client.documentRead(input.key, input.outcome);
       case "documentsListed":
@@ -282,10 +313,12 @@ export class RouterCore {
       case "documentSwapped":
         return this.#client.documentSwapped(input.key, input.token, input.outcome);
       case "objectsListed":
-        if (input.prefix === VALUE_PREFIX) return this.#values?.listed(input.outcome, this.#tickMs);
-        return this.#orphans?.listed(input.outcome, this.#tickMs);
+        if (input.prefix === VALUE_PREFIX) return this.#node?.values?.listed(input.outcome, this.#tickMs);
+        return this.#node?.orphans.listed(input.outcome, this.#tickMs);
       case "store":
-        return this.#opened?.shards[input.shard]?.stored([input.input]);
+        return this.#node?.holdings.of(input.shard)?.shard.stored([input.input]);
+      case "leaveAsked":
+        return this.#leave();
       case "stopAsked":
         return this.#stop();
       case "woken":
@@ -302,7 +335,7 @@ export class RouterCore {
       input.kind === "appendEnded"
         ? this.#client.appendEnded(log, position, input.outcome)
         : this.#client.recordsRead(log, position, input.outcome);
-    const own = this.#opened?.log;
+    const own = this.#node?.log;
     if (isAsked || own === undefined || log !== own.log) return;
     if (input.kind === "appendEnded") own.appendEnded(position, input.outcome, this.#tickMs, this.#effects);
     else own.recordsRead(position, input.outcome, this.#tickMs);
@@ -311,7 +344,7 @@ export class RouterCore {
 
   /** Whether nothing may be done any more; a log that has come to its end ends the incarnation. */
   #isOver(): boolean {
-    const end = this.#opened?.log.end ?? null;
+    const end = this.#node?.log.end ?? null;
     if (end !== null && this.#phase !== "ended") this.#endWith(end);
     return this.#phase === "ended";
   }
@@ -329,11 +362,10 @@ export class RouterCore {
 
   /** What stands behind a record that will never be there means nothing: the log ends here. If this does not seal it, the next one does. */
   #sealAt(position: number): void {
-    const opened = this.#opened;
-    if (opened === null) return;
-    const { log } = opened.log;
-    const body = this.#tools.recordCodec(opened.claimed.cluster.clusterId).encodeSeal(log, this.#ids.nextNonce());
-    this.#effects.push({ kind: "append", log, position, body });
+    const node = this.#node;
+    if (node === null) return;
+    const { log } = node.log;
+    this.#effects.push({ kind: "append", log, position, body: node.recordCodec.encodeSeal(log, this.#ids.nextNonce()) });
   }
 
   /** Its entry, which the refused record held alone, is not there and never will be: more than its client would hear else. */
@@ -350,19 +382,26 @@ export class RouterCore {
     this.#ownNode.turn();
     // A heartbeat that came back in this very step has renewed it.
     this.#gate.lease(this.#ownNode.isLeased, this.#effects);
-    const shards = this.#opened?.shards ?? [];
+    const node = this.#node;
+    node?.turn();
+    const shards = node?.shards ?? [];
     this.#isBehind = turnAll(shards);
-    const isRunning = this.#phase === "open" || (this.#phase === "stopping" && this.#closing?.isDrained === false);
+    node?.barrier.turn();
+    this.#forwarding.turn();
+    const isRunning = this.#phase !== "stopping" || this.#closing?.isDrained === false;
     if (isRunning) this.#invoking.plan(this.#tickMs);
     if (this.#tickMs - this.#expiredAtMs >= EXPIRE_EVERY_MS) this.#expire(shards);
+    if (this.#phase === "replaying" && node?.holdings.isSettled === true) this.#start();
+    this.#leaveOn();
     this.#closing?.turn(this.#tickMs);
-    if (this.#closing?.isReleasing !== true) this.#upkeep?.turn(this.#tickMs);
+    if (this.#closing?.isReleasing !== true) node?.upkeep.turn(this.#tickMs);
     if (this.#phase === "open") {
-      this.#orphans?.turn(this.#tickMs);
-      this.#values?.turn(this.#ownNode.document.base, this.#tickMs);
+      node?.orphans.turn(this.#tickMs);
+      node?.values?.turn(node.upkeep.keptFrom, this.#tickMs);
     }
-    const log = this.#opened?.log;
-    if (log !== undefined && !this.#isOver()) {
+    if (node !== null && !this.#isOver()) {
+      const { log } = node;
+      node.delivery.turn();
       log.flush(this.#tickMs, this.#effects);
       this.#gate.issued(log.issued);
       this.#hold("uncommitted", log.uncommittedBytes);
@@ -391,26 +430,46 @@ export class RouterCore {
     this.#heldBytes[account] = bytes;
   }
 
+  #left(request: number): void {
+    if (this.#forwarding.left(request)) return;
+    for (const shard of this.#node?.shards ?? []) shard.left(request);
+  }
+
+  /** Others are to take the shards over, as long as there are any. */
+  #leave(): void {
+    if (this.#leaveByMs !== null) return;
+    this.#leaveByMs = this.#tickMs + LEAVE_MS_MAX;
+    this.#ownNode.leave();
+    this.#node?.holdings.changed();
+  }
+
+  #leaveOn(): void {
+    if (this.#leaveByMs === null || !this.#ownNode.document.isLeaving) return;
+    const holdings = this.#node?.holdings;
+    const isDone = holdings === undefined || !holdings.isWantedElsewhere;
+    if (!isDone && this.#tickMs < this.#leaveByMs) return;
+    this.#leaveByMs = null;
+    this.#effects.push({ kind: "left", shards: holdings?.all.length ?? 0 });
+  }
+
   #stop(): void {
-    const opened = this.#opened;
-    const upkeep = this.#upkeep;
-    if (opened === null || upkeep === null) return this.#end({ kind: "stopped" });
+    const node = this.#node;
+    if (node === null || this.#phase === "replaying") return this.#end({ kind: "stopped" });
     if (this.#phase !== "open") return;
     this.#phase = "stopping";
     this.#admission.stopped();
-    for (const shard of opened.shards) shard.endFeeds();
-    const { clusterId } = opened.claimed.cluster;
+    node.holdings.close();
+    for (const shard of node.shards) shard.endFeeds();
     this.#closing = new Closing({
-      log: opened.log,
+      log: node.log,
       gate: this.#gate,
-      shards: opened.shards,
-      custodies: this.#custodies,
-      upkeep,
+      holdings: node.holdings,
+      upkeep: node.upkeep,
       ownNode: this.#ownNode,
       invoking: this.#invoking,
       client: this.#client,
       ids: this.#ids,
-      recordCodec: this.#tools.recordCodec(clusterId),
+      recordCodec: node.recordCodec,
       done: () => this.#end({ kind: "stopped" }),
     });
   }
@@ -428,39 +487,6 @@ export class RouterCore {
   #shardOf(address: EntityAddress): number {
     return shardOfHash(this.#types.hashOf(address), this.#settings.shards);
   }
-
-  /**
-   * What shards see of this node. Messages stay in it while it owns all shards: one may be consumed before its birth is
-   * durable, because both lie in the same log and its prefix decides (RULES.md 9f).
-   */
-  #host(log: LogWriter): ShardHost {
-    const core = this;
-    return {
-      limits: this.#settings.shard,
-      log,
-      gate: this.#gate,
-      refusedCommands: this.#tools.refusedCommands,
-      dispatcher: this.#dispatcher,
-      effects: this.#effects,
-      get nowMs() {
-        return core.#nowMs;
-      },
-      get tickMs() {
-        return core.#tickMs;
-      },
-      typeOf: (name) => this.#types.get(name),
-      servedTo: (address) => this.#types.servedTo(address),
-      isOfCanary: (address) => this.#types.isOfCanary(address),
-      takeBack: (address) => this.#types.takeBack(address),
-      hashOf: (address) => this.#types.hashOf(address),
-      shardOf: (address) => this.#shardOf(address),
-      send: (message) => this.#opened?.shards[message.targetShard]?.receive(message) === true,
-      acknowledge: ({ sourceShard, targetShard, number }) => {
-        if (sourceShard !== targetShard) this.#opened?.shards[sourceShard]?.acknowledged(targetShard, number);
-      },
-      holdBytes: (bytes) => (bytes >= 0 ? this.#budget.take("mailboxes", bytes) : this.#budget.give("mailboxes", -bytes)),
-    };
-  }
 }
 
 /**
@@ -474,36 +500,4 @@ function turnAll(shards: readonly Shard[]): boolean {
     for (const shard of shards) if (shard.turn()) isAny = true;
   }
   return isAny;
-}
-
-export interface CoreSnapshot {
-  readonly phase: Phase;
-  readonly shards: number;
-  readonly durablePosition: number;
-  readonly lastPosition: number;
-  /** Records issued and not answered. */
-  readonly appendDepth: number;
-  /** How long the oldest record that is not durable has been closed. */
-  readonly durableLagMs: number;
-  readonly uncommittedBytes: number;
-  /** What a restart would have to read. */
-  readonly tailBytes: number;
-  readonly tailRecords: number;
-  readonly flushing: number;
-  readonly gateHeld: number;
-  /** Entities that something is going on with. */
-  readonly slots: number;
-  /** Messages born and not yet acknowledged. */
-  readonly outbox: number;
-  /** Commands that became dead letters in this incarnation. */
-  readonly deadLetters: number;
-  readonly queues: readonly ShardQueues[];
-  /** Shards that serve nobody, and why. */
-  readonly refusedShards: readonly { readonly shard: number; readonly message: string }[];
-  readonly memory: MemoryBudget;
-  readonly cache: CacheBudget;
-  readonly stores: readonly ShardStore["statistics"][];
-  readonly dispatch: ReturnType<Dispatcher["snapshot"]>;
-  /** What became of commands in this incarnation, by deployment. */
-  readonly commands: ReadonlyMap<string, Readonly<CommandCounts>>;
 }

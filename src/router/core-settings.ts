@@ -3,6 +3,7 @@ import { DEFAULT_ADMISSION_LIMITS } from "../core/admission/admission.js";
 import type { CoreSettings } from "../core/core-settings.js";
 import type { LogId } from "../core/log/record.js";
 import type { LeaseLimits } from "../core/ownership/lease.js";
+import type { NodeSettings } from "../core/ownership/own-node.js";
 import { DEFAULT_STORE_LIMITS } from "../core/store/store-options.js";
 import type { JournalLimits } from "../ports/journal.js";
 import type { DirectorySettings, JournalSettings, Settings, SnapshotSettings } from "./config/settings.js";
@@ -49,10 +50,14 @@ const TUNING: Readonly<Record<JournalSettings["kind"], JournalTuning>> = {
 };
 
 /**
- * Where the lock of a data folder proves that nobody else runs there is none. Else: one write a second; a crash keeps a
- * successor waiting for six, twice the lease, as clocks may differ.
+ * Where the lock of a data folder proves that nobody else runs there is none. Else others wait for three seconds, twice the
+ * read lease, as clocks may differ; two beats fit into a lease, and a write and a look at each beat into the three requests a
+ * second that an idle node may cost.
  */
-const LEASE: LeaseLimits = { heartbeatEveryMs: 1_000, leaseMs: 3_000, observeMs: 6_000 };
+const LEASE: LeaseLimits = { heartbeatEveryMs: 750, leaseMs: 1_500, observeMs: 3_000 };
+
+/** A router that nobody else can reach. */
+const ALONE: NodeSettings = { address: "", capacity: 1 };
 
 /** `limits` are what the journal that was opened says of itself. */
 export function coreSettings(
@@ -63,6 +68,7 @@ export function coreSettings(
   },
   limits: JournalLimits,
   acceptLossOf: readonly LogId[] = [],
+  node: NodeSettings = ALONE,
 ): LocalCoreSettings {
   const { cacheBytes, totalBytes } = settings.memory;
   const { appendsInFlightMax, recordBytesTarget, tailBytesTarget, tailRecordsTarget, standstillMaxMs } =
@@ -70,6 +76,7 @@ export function coreSettings(
   return {
     clusterName: settings.cluster,
     shards: settings.shards,
+    node,
     acceptLossOf,
     log: {
       appendsInFlightMax,

@@ -1,6 +1,7 @@
 /** The two HTTP servers of a router, as the settings want them: the ingress for everybody, the admin API for the operator. */
 import { AdminServer } from "./admin/admin-server.js";
 import { makeAuthenticator } from "./auth/make-authenticator.js";
+import type { ClusterPlan } from "./cluster-plan.js";
 import { isLoopback } from "./config/read-settings.js";
 import type { Settings } from "./config/settings.js";
 import type { CoreRunner } from "./driver/core-runner.js";
@@ -15,6 +16,7 @@ import type { Tracing } from "./tracing/tracing.js";
 export interface HttpServerParts {
   readonly runner: CoreRunner;
   readonly registration: Registration;
+  readonly plan: ClusterPlan;
   readonly budget: RequestBudget;
   readonly metrics: RouterMetrics;
   readonly tracing: Tracing;
@@ -25,6 +27,8 @@ export interface HttpServers {
   readonly ingressUrl: string;
   readonly adminUrl: string;
   readonly openRequests: number;
+  /** `/readyz` says no from now on, so that load balancers send elsewhere; whoever still comes is served as before. */
+  leave(): void;
   /** Takes nothing new from clients and finishes what they sent; the admin API goes on. */
   stopIngress(graceMs: number): Promise<void>;
   /** Both are closed when it resolves; whoever is still connected is cut off. */
@@ -52,6 +56,7 @@ export async function openHttpServers(settings: Settings, parts: HttpServerParts
   });
   const startedAt = new Date().toISOString();
   let urls = { ingress: "", admin: "" };
+  let isLeaving = false;
   const admin = new AdminServer({
     core: runner,
     registration,
@@ -60,7 +65,8 @@ export async function openHttpServers(settings: Settings, parts: HttpServerParts
     keepHeaders,
     authenticator: makeAuthenticator(settings.admin.auth),
     isLocalOnly: isLoopback(settings.listen.admin.host),
-    isReady: () => runner.snapshot()?.phase === "open",
+    cluster: { plan: parts.plan, view: () => runner.snapshot()?.cluster ?? null },
+    isReady: () => !isLeaving && runner.snapshot()?.phase === "open",
     status: () => statusOf(settings, parts, startedAt, urls),
     metrics,
     log,
@@ -79,6 +85,9 @@ export async function openHttpServers(settings: Settings, parts: HttpServerParts
     adminUrl: urls.admin,
     get openRequests() {
       return ingress.openRequests;
+    },
+    leave: () => {
+      isLeaving = true;
     },
     stopIngress: (graceMs) => ingress.stop(graceMs),
     close: async () => {

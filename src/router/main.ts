@@ -10,7 +10,9 @@ import type { DeploymentLimits } from "../core/input.js";
 import type { InProcessFunction } from "../invoker/in-process/in-process-invoker.js";
 import { documentCodec } from "../protocol/record/document-codec.js";
 import { recordCodec } from "../protocol/record/record-codec.js";
+import { ClusterPlan } from "./cluster-plan.js";
 import { LOCAL_SCHEME, makeInvoker } from "./composition/invokers.js";
+import { openPeers } from "./composition/peers.js";
 import { openStorage, type Storage } from "./composition/storage.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings, type Settings } from "./config/settings.js";
 import { coreSettings } from "./core-settings.js";
@@ -20,6 +22,7 @@ import { openHttpServers } from "./http-servers.js";
 import { RequestBudget } from "./ingress/request-budget.js";
 import { makeLogger } from "./logger.js";
 import { CostMeter } from "./metrics/cost-meter.js";
+import { FiguresLog } from "./metrics/figures-log.js";
 import { RouterMetrics } from "./metrics/router-metrics.js";
 import { Registration } from "./registration.js";
 import { RouterObserver } from "./router-observer.js";
@@ -90,8 +93,10 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     costOf: (kind) => meter.costOf(kind),
     canaries: () => registration.canaries,
   });
+  const network = await openPeers(settings, log);
+  const node = { address: network?.address ?? "", capacity: settings.node.capacity };
   const runner = new CoreRunner({
-    settings: coreSettings(settings, storage.journal, options.acceptLossOf),
+    settings: coreSettings(settings, storage.journal, options.acceptLossOf, node),
     tools: { documentCodec, recordCodec, ...segmentTools },
     ports: {
       journal: storage.journal,
@@ -101,16 +106,31 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
       clock: systemClock,
       invokerOf: (deployment) => registration.invokerOf(deployment),
     },
+    network,
     entropy: systemEntropy,
     observer: new RouterObserver(metrics, tracing, systemClock),
     log,
   });
+  const plan = new ClusterPlan({
+    directory: storage.directory,
+    codec: documentCodec,
+    entropy: systemEntropy,
+    clusterId: () => runner.snapshot()?.cluster?.clusterId ?? null,
+  });
+  const { figuresEveryMs } = settings.log;
+  const figures =
+    figuresEveryMs === undefined ? null : new FiguresLog({ everyMs: figuresEveryMs, source: metrics, clock: systemClock, log });
   const close = async (): Promise<void> => {
+    figures?.stop();
     metrics.stop();
     await registration.close();
+    await network?.close();
   };
-  await registration.open();
-  const servers = await openHttpServers(settings, { runner, registration, budget, metrics, tracing, log }).catch(
+  await registration.open().catch(async (error) => {
+    await close();
+    throw error;
+  });
+  const servers = await openHttpServers(settings, { runner, registration, plan, budget, metrics, tracing, log }).catch(
     async (error) => {
       await close();
       throw error;
@@ -127,7 +147,9 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
   const stop = async (): Promise<void> => {
     if (isStopping) runner.abandon();
     isStopping = true;
+    servers.leave();
     const cancel = systemClock.after(settings.stopGraceMs, () => runner.abandon());
+    await runner.leaveCluster();
     await servers.stopIngress(settings.stopGraceMs);
     runner.stop();
     await ended;

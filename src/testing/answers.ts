@@ -1,6 +1,6 @@
 /** Answers of the core as a test sees them: values, and the errors that the client throws. */
 import { HoldfastError, RefusedError } from "../client/errors.js";
-import type { Answer } from "../core/effect.js";
+import type { Answer } from "../core/answer.js";
 import type { Fault } from "../sdk/index.js";
 
 /** The error that an answer other than the hoped-for one stands for: the same that the client throws. */

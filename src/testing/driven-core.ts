@@ -1,5 +1,5 @@
 /** One incarnation of the real core under the real driver, on ports in memory and on virtual time. */
-import type { Answer } from "../core/effect.js";
+import type { Answer } from "../core/answer.js";
 import type { Input } from "../core/input.js";
 import { RefusedCommands } from "../core/log/refused-commands.js";
 import { RouterCore } from "../core/router-core.js";
@@ -63,6 +63,7 @@ export class DrivenCore {
       snapshots: watched(snapshots, activity),
       compactor: watched(inlineCompactor(snapshots, segmentTools), activity),
       clock,
+      peers: null,
       invokerOf: (deployment: string) => {
         const invoker = invokerOf(deployment);
         return invoker === null ? null : watched(invoker, activity);

@@ -2,7 +2,7 @@
  * `testRouter`: definitions on a real router in this process, for unit tests. The core is the one of production, with its
  * journal, messages, timers and retries; memory stands in for the disk, and time passes only when the test lets it.
  */
-import type { Answer } from "../core/effect.js";
+import type { Answer } from "../core/answer.js";
 import type { HistoryEvent } from "../core/entity/invocation.js";
 import { bodyHash, keyedCommandId } from "../router/ingress/command-id.js";
 import type { Definition } from "../sdk/definition.js";
@@ -98,7 +98,7 @@ export class TestRouter {
   /** The state as it is stored; null for an entity that has none. */
   async state<State = unknown>(of: AnyRef): Promise<State | null> {
     const deadlineMs = this.#router.clock.nowMs() + CALL_MS;
-    const asked = { kind: "stateAsked", of: of.$address, isAdmin: true, deadlineMs } as const;
+    const asked = { kind: "stateAsked", of: of.$address, isAdmin: true, isStrict: false, deadlineMs } as const;
     const answer = await this.#router.ask((request) => ({ ...asked, request }));
     if (answer.kind !== "state") throw errorOf(answer);
     return parsed(answer.state) as State | null;
@@ -195,6 +195,8 @@ export class TestRouter {
     const nowMs = this.#router.clock.nowMs();
     return this.#router.ask((request) => ({
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: { type, id },
       name: message.name,

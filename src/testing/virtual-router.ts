@@ -1,5 +1,5 @@
 /** A router in which time passes only as far as somebody waits for something, or says so. */
-import type { Answer } from "../core/effect.js";
+import type { Answer } from "../core/answer.js";
 import type { Input } from "../core/input.js";
 import { MemoryDirectory } from "../directory-memory/memory-directory.js";
 import { MemoryJournal } from "../journal-memory/memory-journal.js";

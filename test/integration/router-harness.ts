@@ -1,7 +1,8 @@
 /** A router over memory adapters with a scripted in-process function, for tests that need the whole path and nothing outside. */
-import type { Answer } from "../../src/core/effect.js";
+import type { Answer } from "../../src/core/answer.js";
 import { DEFAULT_POLICY, type EntityType } from "../../src/core/entity/entity-type.js";
-import type { ActiveDeployment, CommandArrived } from "../../src/core/input.js";
+import type { ActiveDeployment } from "../../src/core/input.js";
+import type { CommandArrived } from "../../src/core/request.js";
 import type { ShardLimits } from "../../src/core/shard/shard-host.js";
 import { MemoryDirectory } from "../../src/directory-memory/memory-directory.js";
 import { InProcessInvoker } from "../../src/invoker/in-process/in-process-invoker.js";
@@ -45,6 +46,7 @@ export async function startTestRouter(storage: Storage = freshStorage(), limits:
       clock: systemClock,
       invokerOf: () => invoker,
     },
+    network: null,
     entropy: systemEntropy,
     observer: null,
     log: quiet,
@@ -74,7 +76,7 @@ export class TestRouter {
   }
 
   async state(type: string, id: string): Promise<{ version: number; text: string | null }> {
-    const asked = { kind: "stateAsked", of: { type, id }, isAdmin: true, deadlineMs: Infinity } as const;
+    const asked = { kind: "stateAsked", of: { type, id }, isAdmin: true, isStrict: false, deadlineMs: Infinity } as const;
     const answer = await this.#ask((request) => ({ ...asked, request }));
     if (answer.kind !== "state") throw new Error(`no state: ${JSON.stringify(answer)}`);
     return { version: answer.version, text: answer.state === null ? null : Buffer.from(answer.state).toString() };
@@ -127,6 +129,8 @@ export class TestRouter {
   #command(type: string, id: string, name: string, input: string, key: string | null, mode: "call" | "send", delayMs: number) {
     return (request: number): CommandArrived => ({
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: { type, id },
       name,

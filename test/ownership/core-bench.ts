@@ -1,11 +1,13 @@
 /** A whole core over plain storage, with functions that write a state for every command. Time passes only when a test says so. */
 import assert from "node:assert/strict";
+import type { Answer } from "../../src/core/answer.js";
 import type { CoreSettings } from "../../src/core/core-settings.js";
-import type { Answer, Effect, EndReason } from "../../src/core/effect.js";
+import type { Effect, EndReason } from "../../src/core/effect.js";
 import { DEFAULT_POLICY, type EntityType } from "../../src/core/entity/entity-type.js";
 import type { EntityResult, InvocationEntity } from "../../src/core/entity/invocation.js";
-import type { CommandArrived, Input } from "../../src/core/input.js";
+import type { Input } from "../../src/core/input.js";
 import { RefusedCommands } from "../../src/core/log/refused-commands.js";
+import type { CommandArrived } from "../../src/core/request.js";
 import { RouterCore } from "../../src/core/router-core.js";
 import { DEFAULT_STORE_LIMITS } from "../../src/core/store/store-options.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
@@ -47,6 +49,7 @@ function settingsOf(incarnation: string, changed: Partial<CoreSettings>): CoreSe
     incarnation,
     clusterName: "shop",
     shards: 2,
+    node: { address: "", capacity: 1 },
     acceptLossOf: [],
     freshClusterId: CLUSTER_ID,
     nonceSeed: Uint8Array.from({ length: 8 }, (_, at) => incarnation.charCodeAt(at) || at),
@@ -171,6 +174,8 @@ export class CoreBench {
     const request = ++this.#requests;
     return {
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: { type, id },
       name: "put",
@@ -191,7 +196,7 @@ export class CoreBench {
   askState(id: string, type = CART, waitMs = Infinity): number {
     const request = ++this.#requests;
     const deadlineMs = this.nowMs + 1_000_000 + waitMs;
-    this.give({ kind: "stateAsked", request, of: { type, id }, isAdmin: true, deadlineMs });
+    this.give({ kind: "stateAsked", request, of: { type, id }, isAdmin: true, isStrict: false, deadlineMs });
     return request;
   }
 
@@ -226,7 +231,11 @@ export class CoreBench {
         }
         this.give({ kind: "invocationEnded", attempt: effect.attempt, end: { kind: "complete" } });
         return;
-      case "standingBy":
+      case "watching":
+      case "peerSend":
+      case "peersKnown":
+      case "shardsChanged":
+      case "left":
         this.standsBy++;
         return;
       case "ended":

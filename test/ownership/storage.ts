@@ -5,6 +5,7 @@ import type { Input } from "../../src/core/input.js";
 import type { Entry } from "../../src/core/log/entry.js";
 import type { AppendOutcome, LogId } from "../../src/core/log/record.js";
 import { type NodeDocument, nodeKey, type ShardDescriptor, shardKey } from "../../src/core/ownership/documents.js";
+import { RECORD_FORMAT_KNOWN } from "../../src/core/ownership/record-formats.js";
 import { mergeCells } from "../../src/core/store/key-spaces/cell.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { recordCodec } from "../../src/protocol/record/record-codec.js";
@@ -130,12 +131,14 @@ export class Storage {
   }
 
   putNode(document: Partial<NodeDocument> & { readonly incarnation: LogId }): void {
-    const node: NodeDocument = { status: "alive", counter: 1, base: 1, seal: null, startedAtMs: 1, heardAtMs: 1, ...document };
+    const beats = { status: "alive", counter: 1, base: 1, seal: null, startedAtMs: 1, heardAtMs: 1 } as const;
+    const place = { address: "", capacity: 1, isLeaving: false, recordFormat: RECORD_FORMAT_KNOWN };
+    const node: NodeDocument = { ...beats, ...place, ...document };
     this.putDocument(nodeKey(node.incarnation), documentCodec.encodeNode(node, CLUSTER_ID));
   }
 
   putShard(document: Partial<ShardDescriptor> & { readonly shard: number }): void {
-    const shard: ShardDescriptor = { epoch: 1, owner: null, covered: 0, ranges: [], segments: [], ...document };
+    const shard: ShardDescriptor = { epoch: 1, owner: null, covered: 0, ranges: [], segments: [], previous: null, ...document };
     this.putDocument(shardKey(shard.shard), documentCodec.encodeDescriptor(shard, CLUSTER_ID));
   }
 

@@ -184,6 +184,10 @@ export const anyNode: fc.Arbitrary<NodeDocument> = record({
   seal: orNull(anyPosition),
   startedAtMs: anyNumber,
   heardAtMs: anyNumber,
+  address: anyText,
+  capacity: anyNumber,
+  isLeaving: fc.boolean(),
+  recordFormat: anyNumber,
 });
 
 const anyRange: fc.Arbitrary<ClosedRange> = record({ log: anyText, epoch: anyNumber, from: anyPosition, to: anyPosition });
@@ -207,6 +211,7 @@ export const anyDescriptor: fc.Arbitrary<ShardDescriptor> = record({
   covered: anyNumber,
   ranges: few(anyRange),
   segments: few(anySegment),
+  previous: orNull(record({ ranges: few(anyRange), segments: few(anySegment) })),
 });
 
 /** The same bytes with one thing wrong: a byte changed, the end cut off, something put in or behind. */

@@ -110,7 +110,7 @@ const FILES: readonly Golden[] = [
     read: (bytes) => documentCodec.decodeNode(bytes, CLUSTER_ID),
   },
   {
-    file: "shard-document-1.bin",
+    file: "shard-document-2.bin",
     content: SHARD,
     written: () => documentCodec.encodeDescriptor(SHARD, CLUSTER_ID),
     read: (bytes) => documentCodec.decodeDescriptor(bytes, CLUSTER_ID),
@@ -120,6 +120,11 @@ const FILES: readonly Golden[] = [
 test("node-document-1.bin is read still: its owner was last heard of when it started", () => {
   const bytes = new Uint8Array(readFileSync(new URL("node-document-1.bin", GOLDEN)));
   assert.deepEqual(documentCodec.decodeNode(bytes, CLUSTER_ID), { ...NODE, heardAtMs: NODE.startedAtMs });
+});
+
+test("shard-document-1.bin is read still: it keeps no previous manifest", () => {
+  const bytes = new Uint8Array(readFileSync(new URL("shard-document-1.bin", GOLDEN)));
+  assert.deepEqual(documentCodec.decodeDescriptor(bytes, CLUSTER_ID), { ...SHARD, previous: null });
 });
 
 for (const { file, content, written, read } of FILES) {

@@ -166,6 +166,10 @@ export const NODE: NodeDocument = {
   seal: 2_000,
   startedAtMs: AT_MS,
   heardAtMs: AT_MS + 3_600_000,
+  address: "10.0.3.4:7071",
+  capacity: 2,
+  isLeaving: true,
+  recordFormat: 2,
 };
 
 export const SHARD: ShardDescriptor = {
@@ -190,4 +194,20 @@ export const SHARD: ShardDescriptor = {
       lastKey: Uint8Array.of(9),
     },
   ],
+  previous: {
+    ranges: [{ log: "n1-first", epoch: 5, from: 2, to: 10 }],
+    segments: [
+      {
+        object: "segments/200/4-n0-0198f3a1-9",
+        bytes: 60_000,
+        tailBytes: 800,
+        count: 400,
+        tombstones: 0,
+        level: 1,
+        checksum: 0xfeedface,
+        firstKey: Uint8Array.of(1, 0, 0, 1),
+        lastKey: Uint8Array.of(8),
+      },
+    ],
+  },
 };

@@ -213,8 +213,13 @@ export class Incarnation implements Caller {
         world.count(`component.store.${effect.effect.kind}`);
         return snapshots.perform(this, effect.effect, (input) => give({ kind: "store", shard, input }));
       }
-      case "standingBy":
-        return world.count("component.standingBy");
+      case "watching":
+        return world.count("component.watching");
+      case "peerSend":
+      case "peersKnown":
+      case "shardsChanged":
+      case "left":
+        return;
       case "started":
         return this.#around.started(this);
       case "ended":

@@ -2,10 +2,12 @@
  * The clients of the simulated router: they call and send with and without keys, ask again, leave, read, follow, and
  * remember what they saw. One object for all of them.
  */
-import type { Answer, Effect } from "../../src/core/effect.js";
+import type { Answer } from "../../src/core/answer.js";
+import type { Effect } from "../../src/core/effect.js";
 import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
 import type { Outcome } from "../../src/core/entity/command.js";
-import type { AdminAsked, Input, ReadAsked } from "../../src/core/input.js";
+import type { Input } from "../../src/core/input.js";
+import type { AdminAsked, ReadAsked } from "../../src/core/request.js";
 import type { Ask } from "./business/behaviour.js";
 import { bytesOf, decoder, type Line, parsed, type Sight } from "./business/book.js";
 import { DECLARED, ENTITIES, ENTITIES_BY_TYPE } from "./business/catalog.js";
@@ -244,6 +246,8 @@ export class SimClients {
     this.#askingByRequest.set(request, { kind: "command", record });
     const isTaken = this.#submit({
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: entity,
       name,
@@ -373,6 +377,8 @@ export class SimClients {
     const { id, entity, name, mode } = record;
     const sent = {
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: entity,
       name,
@@ -406,6 +412,8 @@ export class SimClients {
     const wantsLog = entity.type === "sim/set";
     const sent = {
       kind: "commandArrived",
+      isRepeat: false,
+      isStrict: false,
       request,
       to: entity,
       name: "read",
@@ -439,7 +447,7 @@ export class SimClients {
     this.#world.count("command.state");
     this.#askingByRequest.set(request, { kind: "state", entity, invokedAtMs: this.#world.nowMs });
     const deadlineMs = this.#world.nowMs + 60_000;
-    if (!this.#submit({ kind: "stateAsked", request, of: entity, isAdmin: true, deadlineMs }))
+    if (!this.#submit({ kind: "stateAsked", request, of: entity, isAdmin: true, isStrict: false, deadlineMs }))
       this.#askingByRequest.delete(request);
   }
 

@@ -68,6 +68,12 @@ export class SimDirectory {
     disk.write(caller, "remove", fate, land, () => undefined);
   }
 
+  /** By an operator, while no router runs. */
+  put(key: string, document: Document): void {
+    this.#documents.set(key, document);
+    this.#onSwap(key, document.body);
+  }
+
   #isReadFailed(): boolean {
     const isFailed = this.#disk.random.chance(this.#disk.mix.directory.readFailed);
     if (isFailed) this.#disk.world.count("fault.readDocument.failed");

@@ -13,6 +13,7 @@ export interface JournalWatch {
   /** The commands on whose account a record is refused for ever, if any. */
   refusedIn(body: Uint8Array): readonly string[];
   refused(caller: Caller, commandIds: readonly string[]): void;
+  trimmed(log: LogId, base: number): void;
 }
 
 export class SimJournal {
@@ -72,6 +73,7 @@ export class SimJournal {
     const trimmed = this.#log(log);
     if (base <= trimmed.base) return;
     trimmed.base = base;
+    this.#watch.trimmed(log, base);
     for (const position of [...trimmed.bodies.keys()]) if (position < base) trimmed.bodies.delete(position);
   }
 
@@ -79,6 +81,13 @@ export class SimJournal {
   isDurable(log: LogId, position: number): boolean {
     const { bodies, base } = this.#log(log);
     for (let at = base; at <= position; at++) if (!bodies.has(at)) return false;
+    return true;
+  }
+
+  /** Whether every record from `from` up to, not with, `to` is there. */
+  holds(log: LogId, from: number, to: number): boolean {
+    const { bodies } = this.#log(log);
+    for (let at = from; at < to; at++) if (!bodies.has(at)) return false;
     return true;
   }
 

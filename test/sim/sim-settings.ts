@@ -23,6 +23,7 @@ export function drawSettings(random: Random, seed: number): SharedSettings {
   return {
     clusterName: "sim",
     shards: SHARDS,
+    node: { address: "", capacity: 1 },
     acceptLossOf: [],
     freshClusterId: random.bytes(16),
     placements: PLACEMENTS,

@@ -35,6 +35,11 @@ export class SimSnapshots {
     return this.#objects;
   }
 
+  /** Somebody who must not has deleted it. */
+  lose(object: string): void {
+    this.#objects.delete(object);
+  }
+
   list(caller: Caller, prefix: string, report: (outcome: ObjectsFound) => void): void {
     const isFailed = this.#isReadFailed();
     this.#disk.read(

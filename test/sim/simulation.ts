@@ -2,7 +2,8 @@
  * One simulation: phases of faults and of healing over one set of stores, through as many incarnations of the router as
  * it takes. At the end the system has to come to rest, and everything is read back, also by a fresh incarnation.
  */
-import type { Answer, Effect, EndReason } from "../../src/core/effect.js";
+import type { Answer } from "../../src/core/answer.js";
+import type { Effect, EndReason } from "../../src/core/effect.js";
 import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
 import type { Input } from "../../src/core/input.js";
 import { RefusedCommands } from "../../src/core/log/refused-commands.js";
@@ -17,6 +18,7 @@ import { ValueWatch } from "./checkers/references-name-what-exists.js";
 import { RefusedForEver } from "./checkers/refused-for-ever.js";
 import { Disk } from "./disk.js";
 import { drawFaults, type FaultMix } from "./faults.js";
+import { goBack } from "./going-back.js";
 import { History } from "./history.js";
 import { type CrashMoment, Incarnation, type Surroundings } from "./incarnation.js";
 import type { Random } from "./random.js";
@@ -74,6 +76,7 @@ class Simulation implements Surroundings {
   #isMissingTypes = false;
   #isStarted = false;
   #crashesLeft = 0;
+  #isGoingBack = false;
 
   constructor(seed: number, isTracing: boolean) {
     this.world = new World(seed, isTracing);
@@ -86,7 +89,10 @@ class Simulation implements Surroundings {
     this.#manifests = new ManifestWatch(
       this.#settings.freshClusterId,
       () => this.snapshots.objects,
-      (log, position) => this.journal.isDurable(log, position),
+      {
+        isDurable: (log, position) => this.journal.isDurable(log, position),
+        holds: (log, from, to) => this.journal.holds(log, from, to),
+      },
       this.#history,
     );
     this.#values = new ValueWatch(
@@ -107,6 +113,7 @@ class Simulation implements Surroundings {
       refused: (caller, commandIds) => {
         if (this.#incarnation?.name === caller.name) this.#refused.refused(commandIds);
       },
+      trimmed: (log, base) => this.#manifests.trimmed(log, base),
     });
     this.directory = new SimDirectory(this.#disk, (key, body) => this.#manifests.swapped(key, body));
     this.snapshots = new SimSnapshots(this.#disk, (object) => {
@@ -127,7 +134,8 @@ class Simulation implements Surroundings {
       this.#clients.isWindingUp = true;
       this.#heal();
       books = this.#readBooks();
-      this.#crash();
+      if (this.world.seed % 3 === 0) this.#crash();
+      else this.#stopAndGoBack();
       this.#heal();
       const again = this.#readBooks();
       if (books !== null && again !== null) this.#conclude(books, again);
@@ -250,6 +258,10 @@ class Simulation implements Surroundings {
     this.#incarnation = null;
     this.#isStarted = false;
     this.#clients.disconnected((request) => this.#serverByRequest.get(request) === left);
+    if (this.#isGoingBack) {
+      this.#isGoingBack = false;
+      goBack(this.directory, this.snapshots, this.#settings.freshClusterId, this.world);
+    }
     const pauseMs = this.random.chance(0.5) ? this.random.between(1, 50) : this.random.between(50, 3_000);
     this.world.after(pauseMs, () => this.#start());
   }
@@ -461,6 +473,14 @@ class Simulation implements Surroundings {
     if (incarnation !== null) this.ended(incarnation, { kind: "broken", message: "crash" });
   }
 
+  /** The newest segments of every shard are lost: an operator stops the router and goes back to what was before. */
+  #stopAndGoBack(): void {
+    this.#isGoingBack = true;
+    this.#incarnation?.deliver({ kind: "stopAsked" });
+    this.world.run(this.world.nowMs + 30_000, () => !this.#isGoingBack);
+    if (this.#isGoingBack) this.#history.violate("the router did not stop");
+  }
+
   /** Reads every book through the router: its state, and where there is one its history. */
   #readBooks(): Books | null {
     const books = new Map<string, FinalBook>();
@@ -481,13 +501,16 @@ class Simulation implements Surroundings {
   }
 
   #readBook(entity: EntityAddress, then: (book: FinalBook) => void): void {
-    this.#clients.ask({ kind: "stateAsked", request: 0, of: entity, isAdmin: true, deadlineMs: Infinity }, (answer) => {
-      if (answer.kind !== "state") return;
-      const book = bookOf(answer.state);
-      const { version } = answer;
-      if (DECLARED[entity.type]?.kind !== "event-sourced") then({ book, version, history: null });
-      else this.#readHistory(entity, 0, [], (history) => then({ book, version, history }));
-    });
+    this.#clients.ask(
+      { kind: "stateAsked", request: 0, of: entity, isAdmin: true, isStrict: false, deadlineMs: Infinity },
+      (answer) => {
+        if (answer.kind !== "state") return;
+        const book = bookOf(answer.state);
+        const { version } = answer;
+        if (DECLARED[entity.type]?.kind !== "event-sourced") then({ book, version, history: null });
+        else this.#readHistory(entity, 0, [], (history) => then({ book, version, history }));
+      },
+    );
   }
 
   #readHistory(entity: EntityAddress, after: number, lines: Line[], then: (lines: readonly Line[]) => void): void {

@@ -234,7 +234,9 @@ class Run {
     const pending = this.#store.pendingManifest();
     if (pending === null) return;
     if (pending.coveredTo !== null) this.#durable = this.#frozen as Model;
+    const named = this.#store.segments.map(({ object }) => object);
     this.#store.manifestConfirmed();
+    for (const object of named) if (!pending.segments.some((kept) => kept.object === object)) this.#store.discard(object);
     this.counts.flushes = Math.max(this.counts.flushes, this.#store.statistics.flushes);
     this.counts.compactions = Math.max(this.counts.compactions, this.#store.statistics.compactions);
   }

@@ -15,7 +15,7 @@ import { App } from "aws-cdk-lib";
 import type { CfnFunction, Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import { repository } from "../../example/repository.js";
 import { ShopStack } from "../../example/shop-stack.js";
-import { publish, type Template, type TemplateResource, withoutRefused } from "./emulated-template.js";
+import { publish, type Template, type TemplateResource, withoutMetricMath, withoutRefused } from "./emulated-template.js";
 import { CREDENTIALS, freePort, Ministack } from "./ministack.js";
 import { StackClient } from "./stack-client.js";
 
@@ -70,16 +70,18 @@ describe("the example's stack, deployed to an emulator", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("is taken whole, but for parts of the network", async () => {
+  it("is taken whole, but for parts of the network and autoscaling", async () => {
     const adminPort = await freePort();
     adminUrl = `http://127.0.0.1:${adminPort}`;
     // Long enough for a router to start meanwhile.
     const url = await synthesize(() => undefined, 60);
     assert.deepEqual(missing, [
+      "AWS::ApplicationAutoScaling::ScalableTarget",
+      ...Array<string>(2).fill("AWS::ApplicationAutoScaling::ScalingPolicy"),
       ...["AWS::EC2::EIP", "AWS::EC2::EIP", "AWS::EC2::FlowLog", "AWS::EC2::NatGateway", "AWS::EC2::NatGateway"],
       ...["AWS::EC2::Route", "AWS::EC2::Route"],
       ...Array<string>(2).fill("AWS::EC2::SecurityGroupEgress"),
-      ...Array<string>(5).fill("AWS::EC2::SecurityGroupIngress"),
+      ...Array<string>(6).fill("AWS::EC2::SecurityGroupIngress"),
     ]);
     await stacks.create(STACK, url);
     // All but what waits for a router: the registration, and what depends on it.
@@ -176,6 +178,7 @@ describe("the example's stack, deployed to an emulator", () => {
     app.synth();
     template = JSON.parse(readFileSync(join(outdir, `${STACK}.template.json`), "utf8"));
     missing = withoutRefused(template);
+    assert.equal(withoutMetricMath(template), 3);
     adaptRegistrar(template, outdir, { ADMIN_URL: adminUrl, REGISTRATION_SECONDS: String(registrationSeconds) });
     return publish(ministack, outdir, STACK, template);
   }
@@ -191,6 +194,8 @@ describe("the example's stack, deployed to an emulator", () => {
     const settings = JSON.parse(variables.find(({ name }) => name === "HOLDFAST_CONFIG")?.value ?? "null");
     assert.equal(settings.journal.table, physical("AWS::DynamoDB::Table", "Log"));
     const ingressPort = await freePort();
+    // One router, and on this machine.
+    delete settings.peers;
     settings.listen = { ingress: `127.0.0.1:${ingressPort}`, admin: `127.0.0.1:${adminPort}` };
     clientKey = await secret("ClientKey");
     adminKey = await secret("AdminKey");

@@ -15,8 +15,10 @@ export interface Template {
   readonly Resources: Record<string, TemplateResource>;
 }
 
-/** Types that MiniStack 1.5 refuses ("Unrecognized resource types"): all of them network. */
+/** Types that MiniStack 1.5 refuses ("Unrecognized resource types"): network, and autoscaling. */
 const REFUSED_TYPES = new Set([
+  "AWS::ApplicationAutoScaling::ScalableTarget",
+  "AWS::ApplicationAutoScaling::ScalingPolicy",
   "AWS::EC2::EIP",
   "AWS::EC2::FlowLog",
   "AWS::EC2::NatGateway",
@@ -41,6 +43,27 @@ export function withoutRefused(template: Template): readonly string[] {
     if (resource.DependsOn !== undefined) resource.DependsOn = [resource.DependsOn].flat().filter((name) => !gone.has(name));
   }
   return missing;
+}
+
+/** Alarms on an expression over several metrics, which MiniStack refuses, watch the first of them there. Gives their number. */
+export function withoutMetricMath({ Resources }: Template): number {
+  let changed = 0;
+  for (const { Type, Properties } of Object.values(Resources)) {
+    if (Type !== "AWS::CloudWatch::Alarm" || Properties?.["Metrics"] === undefined) continue;
+    const metrics = Properties["Metrics"] as readonly { readonly MetricStat?: MetricStat }[];
+    const stat = metrics.flatMap(({ MetricStat }) => MetricStat ?? [])[0];
+    if (stat === undefined) continue;
+    delete Properties["Metrics"];
+    Object.assign(Properties, stat.Metric, { Period: stat.Period, Statistic: stat.Stat });
+    changed++;
+  }
+  return changed;
+}
+
+interface MetricStat {
+  readonly Metric: Readonly<Record<string, unknown>>;
+  readonly Period: number;
+  readonly Stat: string;
 }
 
 interface AssetManifest {

@@ -5,7 +5,7 @@
  *
  * Asked after a duplicate was recognised: the outcome of a command that is done is given out under any load.
  */
-import type { Problem } from "../effect.js";
+import type { Problem } from "../answer.js";
 import { unreachable } from "../unreachable.js";
 import type { MemoryBudget, Pressure } from "./memory-budget.js";
 

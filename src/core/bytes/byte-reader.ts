@@ -70,8 +70,10 @@ export class ByteReader {
   }
 
   varint(): number {
-    let value = 0;
-    let scale = 1;
+    const first = this.u8();
+    if (first < 0x80) return first;
+    let value = first & 0x7f;
+    let scale = 128;
     for (;;) {
       const byte = this.u8();
       value += (byte & 0x7f) * scale;

@@ -68,11 +68,20 @@ export class ByteWriter {
     if (!(value >= 0 && value <= MAX_SAFE)) throw new RangeError(`not an unsigned safe integer: ${value}`);
     this.#reserve(8);
     const bytes = this.#bytes;
-    while (value > 0x7f) {
-      bytes[this.#length++] = (value % 128) | 0x80;
-      value = Math.floor(value / 128);
+    let at = this.#length;
+    // Beyond 31 bits by division, and without the remainder of a fraction, which is slow; below by shifts.
+    while (value > 0x7fffffff) {
+      const rest = Math.floor(value / 128);
+      bytes[at++] = (value - rest * 128) | 0x80;
+      value = rest;
     }
-    bytes[this.#length++] = value;
+    let small = value | 0;
+    while (small > 0x7f) {
+      bytes[at++] = (small & 0x7f) | 0x80;
+      small >>>= 7;
+    }
+    bytes[at++] = small;
+    this.#length = at;
   }
 
   /** The bytes as they are, without a length. */

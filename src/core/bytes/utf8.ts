@@ -68,6 +68,10 @@ const CHUNK = 4096;
 
 /** Reads the text between two offsets; anything that is not UTF-8 throws. */
 export function readUtf8(bytes: Uint8Array, from = 0, to: number = bytes.length): string {
+  if (to - from <= SHORT) {
+    const ascii = readShortAscii(bytes, from, to);
+    if (ascii !== null) return ascii;
+  }
   let text = "";
   let units: number[] = [];
   for (let at = from; at < to; ) {
@@ -88,6 +92,41 @@ export function readUtf8(bytes: Uint8Array, from = 0, to: number = bytes.length)
     }
   }
   return text + String.fromCharCode(...units);
+}
+
+/** What most texts of frames and records are: names and ids. Longer ones would be of too many pieces. */
+const SHORT = 64;
+
+/** Several letters at once, without an array; null where one is not ASCII. */
+function readShortAscii(bytes: Uint8Array, at: number, to: number): string | null {
+  let text = "";
+  for (; at + 8 <= to; at += 8) {
+    const a = bytes[at] as number;
+    const b = bytes[at + 1] as number;
+    const c = bytes[at + 2] as number;
+    const d = bytes[at + 3] as number;
+    const e = bytes[at + 4] as number;
+    const f = bytes[at + 5] as number;
+    const g = bytes[at + 6] as number;
+    const h = bytes[at + 7] as number;
+    if ((a | b | c | d | e | f | g | h) > 0x7f) return null;
+    text += String.fromCharCode(a, b, c, d, e, f, g, h);
+  }
+  if (at + 4 <= to) {
+    const a = bytes[at] as number;
+    const b = bytes[at + 1] as number;
+    const c = bytes[at + 2] as number;
+    const d = bytes[at + 3] as number;
+    if ((a | b | c | d) > 0x7f) return null;
+    text += String.fromCharCode(a, b, c, d);
+    at += 4;
+  }
+  for (; at < to; at++) {
+    const a = bytes[at] as number;
+    if (a > 0x7f) return null;
+    text += String.fromCharCode(a);
+  }
+  return text;
 }
 
 const SMALLEST = [0, 0, 0x80, 0x800, 0x10000];

@@ -1,6 +1,7 @@
 /**
  * The byte form of commands, messages, outcomes and metadata, wherever they are kept: in entries of the log and in values
- * of the store. Persisted; a change needs a new record format version (docs/formats.md, "Commands").
+ * of the store, and in frames between routers. Persisted and sent; a change needs a new record format version and a new version
+ * of frames (docs/formats.md, "Commands").
  */
 import { type ByteReader, MalformedBytes } from "../bytes/byte-reader.js";
 import type { ByteWriter } from "../bytes/byte-writer.js";

@@ -33,7 +33,9 @@ export class Gate {
 
   /** Lets the output through at once when its position is durable and the lease holds, or keeps it. */
   pass(position: number, output: Effect, effects: Effect[]): void {
-    if (position <= this.#durable && this.#isLeased) {
+    // What another router is told are facts of the log: durable is all that they have to be.
+    const isFact = output.kind === "peerSend";
+    if (position <= this.#durable && (this.#isLeased || isFact)) {
       effects.push(output);
       return;
     }
@@ -44,7 +46,7 @@ export class Gate {
       return;
     }
     // What a feed has shown must not be overtaken: all of it waits for the lease, in order.
-    const isProven = position > this.#issued && output.kind !== "feed";
+    const isProven = isFact || (position > this.#issued && output.kind !== "feed");
     const heldByPosition = isProven ? this.#provenByPosition : this.#unprovenByPosition;
     const held = heldByPosition.get(position);
     if (held === undefined) heldByPosition.set(position, [output]);

@@ -23,29 +23,12 @@ import type { Checksum } from "../store/crc32.js";
 import type { ObjectRead, ObjectWritten } from "../store/store-io.js";
 import { assert, unreachable } from "../unreachable.js";
 import type { Entry } from "./entry.js";
+import type { LogEnd, LogLimits } from "./log-limits.js";
 import { type AppendOutcome, FIRST_POSITION, type LogId, type ReadOutcome } from "./record.js";
 import type { DecodedRecord, RecordCodec } from "./record-codec.js";
 import { commandsOf } from "./refused-commands.js";
 import { valueName } from "./spilled-value.js";
 import { type ValueUpload, ValueUploads } from "./value-uploads.js";
-
-export interface LogLimits {
-  readonly appendsInFlightMax: number;
-  /** A record closes when it has grown to this, even if it has to queue. */
-  readonly recordBytesTarget: number;
-  /** What the journal takes at most: an entry that does not fit into an empty record is refused before it has a position. */
-  readonly recordBytesMax: number;
-  /** An entry larger than this becomes a value in the snapshot store, and the record refers to it; Infinity: none does. */
-  readonly spillBytesMin: number;
-  /** What an entry may be at most when it spills; what does not, `recordBytesMax` bounds. */
-  readonly valueBytesMax: number;
-  /** A record whose values are not uploaded so long after it closed takes them in, if they fit: it no longer waits for them. */
-  readonly spillPatienceMs: number;
-  readonly retryMinMs: number;
-  readonly retryMaxMs: number;
-  /** The durable tail stands still for this long, with records waiting: the incarnation gives up (RULES.md 12). */
-  readonly standstillMaxMs: number;
-}
 
 const NO_VALUES: readonly ValueUpload[] = [];
 
@@ -69,15 +52,6 @@ interface PendingRecord {
 
 /** After a wait for values that was in vain, records go without one for so many times as long. Then one waits again. */
 const IMPATIENT_FOR = 10;
-
-/** Why the log cannot be written to any more. */
-export type LogEnd =
-  | { readonly kind: "lost" | "standstill"; readonly message: string }
-  /**
-   * The journal will never take the record at `position`. `commands`: those whose entries it held, and which for sure have
-   * not taken effect; none where an earlier try of the record may have landed all the same.
-   */
-  | { readonly kind: "refused"; readonly message: string; readonly position: number; readonly commands: readonly string[] };
 
 export class LogWriter {
   readonly log: LogId;

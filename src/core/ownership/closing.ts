@@ -7,9 +7,8 @@ import type { Invoking } from "../invoking.js";
 import type { Gate } from "../log/gate.js";
 import type { LogWriter } from "../log/log-writer.js";
 import type { RecordCodec } from "../log/record-codec.js";
-import type { Shard } from "../shard/shard.js";
-import type { Custody } from "./custody.js";
 import type { DirectoryClient } from "./directory-client.js";
+import type { Holdings } from "./holdings.js";
 import type { IncarnationIds } from "./incarnation-ids.js";
 import type { OwnNode } from "./own-node.js";
 import type { Upkeep } from "./upkeep.js";
@@ -17,8 +16,7 @@ import type { Upkeep } from "./upkeep.js";
 export interface ClosingParts {
   readonly log: LogWriter;
   readonly gate: Gate;
-  readonly shards: readonly Shard[];
-  readonly custodies: readonly Custody[];
+  readonly holdings: Holdings;
   readonly upkeep: Upkeep;
   readonly ownNode: OwnNode;
   readonly invoking: Invoking;
@@ -48,18 +46,19 @@ export class Closing {
   }
 
   turn(tickMs: number): void {
-    const { shards, gate, invoking, upkeep, ownNode, log } = this.#parts;
-    this.#isDrained ||= gate.held === 0 && shards.every((shard) => shard.callsWaiting === 0);
+    const { holdings, gate, invoking, upkeep, ownNode, log } = this.#parts;
+    if (!holdings.isResting) return;
+    this.#isDrained ||= gate.held === 0 && holdings.all.every(({ shard }) => shard.callsWaiting === 0);
     if (!this.#isDrained || this.#isReleasing || invoking.open > 0) return;
     if (!upkeep.flushAll(tickMs) || ownNode.isPublishing || log.durable < log.last) return;
     this.#isReleasing = true;
     // A timer that came due now would be in a log that nobody reads again.
-    for (const shard of shards) shard.close();
+    for (const { shard } of holdings.all) shard.close();
     this.#release(tickMs);
   }
 
   #release(tickMs: number): void {
-    const serving = this.#parts.custodies.filter((custody) => !custody.isRefused);
+    const serving = this.#parts.holdings.all.map(({ custody }) => custody).filter((custody) => !custody.isRefused);
     let left = serving.length;
     if (left === 0) return this.#seal(tickMs);
     for (const custody of serving) {
@@ -70,13 +69,13 @@ export class Closing {
   }
 
   #seal(tickMs: number): void {
-    const { log, ownNode, client, custodies, ids, recordCodec, done } = this.#parts;
+    const { log, ownNode, client, holdings, ids, recordCodec, done } = this.#parts;
     const seal = log.cut(tickMs) + 1;
     client.append(log.log, seal, recordCodec.encodeSeal(log.log, ids.nextNonce()), (outcome) => {
       // Without a sure seal the document stays alive: the next start finds the log's end itself.
       if (outcome.kind !== "happened") return done();
       // A shard that was refused still needs what lies behind its last flush.
-      const base = custodies.some((custody) => custody.isRefused) ? ownNode.document.base : seal;
+      const base = holdings.all.some(({ custody }) => custody.isRefused) ? ownNode.document.base : seal;
       ownNode.close(seal, base, done);
     });
   }

@@ -38,7 +38,7 @@ export class DirectoryClient {
   readonly #swapByKey = new Map<string, Swap>();
   readonly #recordReads = new Map<
     string,
-    { readonly countMax: number; readonly bytesMax: number; readonly then: (bodies: readonly Uint8Array[]) => void }
+    { readonly countMax: number; readonly bytesMax: number; readonly askers: ((bodies: readonly Uint8Array[]) => void)[] }
   >();
   readonly #valueReads = new Map<string, { readonly length: number; readonly then: (bytes: Uint8Array | null) => void }>();
   readonly #appends = new Map<string, (outcome: AppendOutcome) => void>();
@@ -62,6 +62,13 @@ export class DirectoryClient {
     this.#effects.push({ kind: "readDocument", key });
   }
 
+  /** As `read`, but never joins one that is on its way already: what happened before this call is seen. */
+  readAnew(key: string, then: (found: FoundDocument | null) => void): void {
+    const waiting = this.#readsByKey.get(key);
+    if (waiting === undefined) this.read(key, then);
+    else waiting.push(() => this.read(key, then));
+  }
+
   list(prefix: string, then: (found: readonly { readonly key: string; readonly document: FoundDocument }[]) => void): void {
     const waiting = this.#listsByPrefix.get(prefix);
     if (waiting !== undefined) {
@@ -72,6 +79,13 @@ export class DirectoryClient {
     this.#effects.push({ kind: "listDocuments", prefix });
   }
 
+  /** As `list`, but never joins one that is on its way already. */
+  listAnew(prefix: string, then: (found: readonly { readonly key: string; readonly document: FoundDocument }[]) => void): void {
+    const waiting = this.#listsByPrefix.get(prefix);
+    if (waiting === undefined) this.list(prefix, then);
+    else waiting.push(() => this.list(prefix, then));
+  }
+
   /** One swap of a document at a time. */
   swap(key: string, expected: string | null, document: FoundDocument, then: (end: "happened" | "lost") => void): void {
     if (this.#swapByKey.has(key)) throw new Error(`a swap of ${key} is under way already`);
@@ -79,7 +93,7 @@ export class DirectoryClient {
     this.#effects.push({ kind: "swapDocument", key, expected, document });
   }
 
-  /** Records of any log from a position on; empty where it is absent. */
+  /** Records of any log from a position on, as many as are read at once; empty where it is absent. */
   readRecords(
     log: LogId,
     position: number,
@@ -87,7 +101,13 @@ export class DirectoryClient {
     bytesMax: number,
     then: (bodies: readonly Uint8Array[]) => void,
   ): void {
-    this.#recordReads.set(recordKey(log, position), { countMax, bytesMax, then });
+    const key = recordKey(log, position);
+    const waiting = this.#recordReads.get(key);
+    if (waiting !== undefined) {
+      waiting.askers.push(then);
+      return;
+    }
+    this.#recordReads.set(key, { countMax, bytesMax, askers: [then] });
     this.#effects.push({ kind: "readRecords", log, position, countMax, bytesMax });
   }
 
@@ -184,7 +204,7 @@ export class DirectoryClient {
     }
     this.#recordReads.delete(key);
     this.#failures = 0;
-    read.then(outcome.bodies);
+    for (const then of read.askers) then(outcome.bodies);
     return true;
   }
 

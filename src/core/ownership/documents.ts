@@ -28,7 +28,25 @@ export interface NodeDocument {
   readonly startedAtMs: number;
   /** When its owner last wrote this document, by the owner's clock: a sign of life. */
   readonly heardAtMs: number;
+  /** `host:port` where others reach it, which is also its name; empty: it takes part in nothing but its own shards. */
+  readonly address: string;
+  /** Its share of the shards, compared with others'. */
+  readonly capacity: number;
+  /** It is about to stop: its shards go to others. */
+  readonly isLeaving: boolean;
+  /** The newest record format that it reads and writes (RULES.md 15d). */
+  readonly recordFormat: number;
 }
+
+/** What operators have decided about placement. Lies among the node documents, so that one listing brings it along. */
+export interface PlanDocument {
+  /** Addresses of nodes that are to own nothing. */
+  readonly drained: readonly string[];
+  /** Shards that are to lie on the node of that address, as long as it lives. */
+  readonly placed: readonly (readonly [shard: number, address: string])[];
+}
+
+export const NO_PLAN: PlanDocument = { drained: [], placed: [] };
 
 /** A part of a former owner's log that the shard still needs: its entries of `epoch` at positions from..to-1. */
 export interface ClosedRange {
@@ -36,6 +54,16 @@ export interface ClosedRange {
   readonly epoch: number;
   readonly from: number;
   readonly to: number;
+}
+
+/**
+ * What a shard's segments were before its last flush: these, with the entries of the ranges applied in order, hold what the
+ * present segments hold. Whoever cannot read those goes back to it and loses nothing (going-back.ts).
+ */
+export interface PreviousManifest {
+  /** Newest first. */
+  readonly segments: readonly SegmentReference[];
+  readonly ranges: readonly ClosedRange[];
 }
 
 /** Who owns a shard, and where its state lies: segments, then closed ranges in order, then the owner's log behind `covered`. */
@@ -48,6 +76,8 @@ export interface ShardDescriptor {
   readonly ranges: readonly ClosedRange[];
   /** Newest first. */
   readonly segments: readonly SegmentReference[];
+  /** Everything that it names is kept as long as it is here. Null: there is none yet, or it was let go. */
+  readonly previous: PreviousManifest | null;
 }
 
 /** How the core sees the byte forms; throws MalformedBytes, or NewerFormat for what a newer version has written. */
@@ -56,6 +86,8 @@ export interface DocumentCodec {
   decodeCluster(body: Uint8Array): ClusterDocument;
   encodeNode(document: NodeDocument, clusterId: Uint8Array): Uint8Array;
   decodeNode(body: Uint8Array, clusterId: Uint8Array): NodeDocument;
+  encodePlan(document: PlanDocument, clusterId: Uint8Array): Uint8Array;
+  decodePlan(body: Uint8Array, clusterId: Uint8Array): PlanDocument;
   encodeDescriptor(document: ShardDescriptor, clusterId: Uint8Array): Uint8Array;
   decodeDescriptor(body: Uint8Array, clusterId: Uint8Array): ShardDescriptor;
 }
@@ -67,6 +99,8 @@ export class NewerFormat extends Error {
 export const CLUSTER_KEY = "cluster";
 export const NODE_PREFIX = "node/";
 export const SHARD_PREFIX = "shard/";
+/** No incarnation has this name. */
+export const PLAN_KEY = `${NODE_PREFIX}plan`;
 
 export function nodeKey(incarnation: LogId): string {
   return `${NODE_PREFIX}${incarnation}`;

@@ -33,8 +33,13 @@ export class Lease {
   /** On the clock that shows more: wall time goes on while the machine sleeps, monotonic time when the clock is set back. */
   holdsAt(now: Moment): boolean {
     if (this.#limits === null) return true;
-    if (this.#sent === null) return false;
-    const elapsedMs = Math.max(now.monotonicMs - this.#sent.monotonicMs, now.wallMs - this.#sent.wallMs);
-    return elapsedMs < this.#limits.leaseMs;
+    const ageMs = this.ageAt(now);
+    return ageMs !== null && ageMs < this.#limits.leaseMs;
+  }
+
+  /** Since the last renewal was sent; null: there was none. */
+  ageAt(now: Moment): number | null {
+    const sent = this.#sent;
+    return sent === null ? null : Math.max(now.monotonicMs - sent.monotonicMs, now.wallMs - sent.wallMs);
   }
 }

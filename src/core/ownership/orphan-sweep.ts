@@ -5,7 +5,7 @@
  */
 import type { Effect } from "../effect.js";
 import type { ObjectsFound } from "../input.js";
-import type { Custody } from "./custody.js";
+import { type Custody, namedBy } from "./custody.js";
 
 export interface OrphanLimits {
   /** The first sweep waits this long after the start; each next one after the last. */
@@ -23,12 +23,12 @@ const NAME = /^segments\/(\d+)\/(\d+)-/;
 
 export class OrphanSweep {
   readonly #limits: OrphanLimits;
-  readonly #custodies: readonly Custody[];
+  readonly #custodies: () => readonly Custody[];
   readonly #effects: Effect[];
   #nextAtMs: number;
   #isListing = false;
 
-  constructor(limits: OrphanLimits, custodies: readonly Custody[], effects: Effect[], tickMs: number) {
+  constructor(limits: OrphanLimits, custodies: () => readonly Custody[], effects: Effect[], tickMs: number) {
     this.#limits = limits;
     this.#custodies = custodies;
     this.#effects = effects;
@@ -49,14 +49,13 @@ export class OrphanSweep {
     this.#isListing = false;
     this.#nextAtMs = tickMs + this.#limits.sweepEveryMs;
     if (outcome.kind === "failed") return;
-    const custodyByShard = new Map(this.#custodies.map((custody) => [custody.descriptor.shard, custody]));
+    const custodyByShard = new Map(this.#custodies().map((custody) => [custody.descriptor.shard, custody]));
     for (const name of outcome.names) {
       const match = NAME.exec(name);
       const custody = match === null ? undefined : custodyByShard.get(Number(match[1]));
       if (match === null || custody === undefined || custody.isRefused) continue;
       const { descriptor, shard } = custody;
-      const isNamed = descriptor.segments.some((segment) => segment.object === name);
-      if (Number(match[2]) < descriptor.epoch && !isNamed) shard.state.store.discard(name);
+      if (Number(match[2]) < descriptor.epoch && !namedBy(descriptor).has(name)) shard.state.store.discard(name);
     }
   }
 }

@@ -9,6 +9,14 @@ import type { Moment } from "../time/moment.js";
 import type { DirectoryClient } from "./directory-client.js";
 import { type DocumentCodec, type NodeDocument, nodeKey } from "./documents.js";
 import { Lease, type LeaseLimits } from "./lease.js";
+import { RECORD_FORMAT_KNOWN } from "./record-formats.js";
+
+export interface NodeSettings {
+  /** `host:port` where other routers reach this one; empty: they do not, and it shares with nobody. */
+  readonly address: string;
+  /** Its share of the shards, compared with others'. */
+  readonly capacity: number;
+}
 
 export interface OwnNodeTools {
   readonly client: DirectoryClient;
@@ -28,17 +36,19 @@ export class OwnNode {
   #token: string | null = null;
   #isSwapping = false;
   #isClosed = false;
+  #isLeaving = false;
   #base: number;
   #afterSwap: (() => void) | null = null;
   #now: Moment = { wallMs: 0, monotonicMs: 0 };
   #nextHeartbeatMs = Infinity;
 
-  constructor(incarnation: LogId, limits: LeaseLimits | null, tools: OwnNodeTools) {
+  constructor(incarnation: LogId, node: NodeSettings, limits: LeaseLimits | null, tools: OwnNodeTools) {
     this.#incarnation = incarnation;
     this.#limits = limits;
     this.#tools = tools;
     this.#lease = new Lease(limits);
-    this.#document = { incarnation, status: "alive", counter: 0, base: 1, seal: null, startedAtMs: 0, heardAtMs: 0 };
+    const began = { status: "alive", counter: 0, base: 1, seal: null, startedAtMs: 0, heardAtMs: 0 } as const;
+    this.#document = { incarnation, ...began, ...node, isLeaving: false, recordFormat: RECORD_FORMAT_KNOWN };
     this.#base = this.#document.base;
   }
 
@@ -59,6 +69,11 @@ export class OwnNode {
   /** Whether nobody else can have taken over by now. */
   get isLeased(): boolean {
     return this.#lease.holdsAt(this.#now);
+  }
+
+  /** How long ago the last confirmed renewal was sent, in ms; null: there was none. */
+  get heartbeatAgeMs(): number | null {
+    return this.#lease.ageAt(this.#now);
   }
 
   /** Monotonic moment of the next heartbeat; Infinity where there is none. */
@@ -83,6 +98,16 @@ export class OwnNode {
     this.#swap(this.#document, then);
   }
 
+  /** Makes known that this node is about to stop, so that others take its shards. */
+  leave(): void {
+    this.#isLeaving = true;
+    if (!this.#isSwapping && !this.#isClosed) this.#renew(() => undefined);
+  }
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   /** Makes known that no shard needs what lies below `base`; `then` when that is sure. */
   publish(base: number, then: () => void): void {
     this.#base = base;
@@ -101,7 +126,13 @@ export class OwnNode {
 
   #renew(then: () => void): void {
     const { counter, heardAtMs } = this.#document;
-    const next = { counter: counter + 1, base: this.#base, heardAtMs: Math.max(heardAtMs, Math.floor(this.#now.wallMs)) };
+    const isLeaving = this.#isLeaving;
+    const next = {
+      counter: counter + 1,
+      base: this.#base,
+      isLeaving,
+      heardAtMs: Math.max(heardAtMs, Math.floor(this.#now.wallMs)),
+    };
     this.#swap({ ...this.#document, ...next }, (end) => {
       if (end === "lost") this.#tools.lost();
       else then();

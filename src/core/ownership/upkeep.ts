@@ -1,12 +1,11 @@
 /**
  * Upkeep: keeps the log's tail short, so that a restart is fast and memory is free. Flushes the shard that holds the tail
- * back, publishes the base, trims what no shard needs, and forgets former incarnations (RULES.md 1, 15k).
+ * back, publishes the base, and trims what no shard needs (RULES.md 1). Shards come and go.
  */
 import type { Effect } from "../effect.js";
 import type { LogWriter } from "../log/log-writer.js";
 import type { CacheBudget } from "../store/cache-budget.js";
-import { type Custody, neededOf } from "./custody.js";
-import { type NodeDocument, nodeKey } from "./documents.js";
+import type { Custody } from "./custody.js";
 import type { OwnNode } from "./own-node.js";
 
 export interface UpkeepLimits {
@@ -33,6 +32,9 @@ interface Tail {
   oldestMs: number;
   /** Of what a flush that is under way will have covered. */
   flushingOldestMs: number | null;
+  /** Like `bytes` and `records`, of the flush before: what the previous manifest needs lies behind that. */
+  previousBytes: number;
+  previousRecords: number;
 }
 
 export interface UpkeepTools {
@@ -45,39 +47,76 @@ export interface UpkeepTools {
 export class Upkeep {
   readonly #limits: UpkeepLimits;
   readonly #tools: UpkeepTools;
-  readonly #tails: Tail[];
-  readonly #inherited: { readonly bytes: number; readonly records: number };
-  #former: readonly { readonly document: NodeDocument; readonly token: string }[];
+  #tails: Tail[] = [];
+  /** Of former logs, read for the shards that came with them. */
+  #inherited = { bytes: 0, records: 0 };
+  /** Where begins what a shard that was handed over may still need of our log, until its next owner has flushed it. */
+  readonly #lentFromByShard = new Map<number, number>();
+  /** The same, of what previous manifests need: records and values below the base. */
+  readonly #lentKeptByShard = new Map<number, number>();
   #publishedAtMs: number;
   #measuredAtMs = -Infinity;
   /** Everything at or above the published base was written behind this moment. */
   #baseOldestMs: number;
+  #keptFrom: number;
 
-  constructor(
-    limits: UpkeepLimits,
-    tools: UpkeepTools,
-    custodies: readonly Custody[],
-    former: readonly { readonly document: NodeDocument; readonly token: string }[],
-    inherited: { readonly bytes: number; readonly records: number; readonly ageMs: number },
-    tickMs: number,
-  ) {
+  constructor(limits: UpkeepLimits, tools: UpkeepTools, tickMs: number) {
     this.#limits = limits;
     this.#tools = tools;
-    this.#inherited = inherited;
-    this.#tails = custodies.map((custody) => {
-      const isClean = custody.descriptor.ranges.length === 0;
-      return {
-        custody,
-        bytes: isClean ? inherited.bytes : 0,
-        records: isClean ? inherited.records : 0,
-        sinceMs: tickMs,
-        oldestMs: isClean ? tickMs : tickMs - inherited.ageMs,
-        flushingOldestMs: null,
-      };
-    });
+    this.#keptFrom = tools.ownNode.document.base;
     this.#baseOldestMs = tickMs;
     this.#publishedAtMs = tickMs;
-    this.#former = former;
+  }
+
+  /** Shards that were opened together, and what was read of former logs for them. */
+  add(
+    custodies: readonly Custody[],
+    read: { readonly bytes: number; readonly records: number; readonly ageMs: number },
+    tickMs: number,
+  ): void {
+    const before = { bytes: this.#totalBytes, records: this.#totalRecords };
+    this.#inherited = { bytes: this.#inherited.bytes + read.bytes, records: this.#inherited.records + read.records };
+    // What was read for the new ones makes the tail of the others no longer.
+    for (const tail of this.#tails) {
+      tail.bytes += read.bytes;
+      tail.records += read.records;
+      tail.previousBytes += read.bytes;
+      tail.previousRecords += read.records;
+    }
+    for (const custody of custodies) {
+      const isClean = custody.descriptor.ranges.length === 0;
+      this.#tails.push({
+        custody,
+        bytes: isClean ? this.#totalBytes : before.bytes,
+        records: isClean ? this.#totalRecords : before.records,
+        sinceMs: tickMs,
+        oldestMs: isClean ? tickMs : tickMs - read.ageMs,
+        flushingOldestMs: null,
+        previousBytes: this.#totalBytes,
+        previousRecords: this.#totalRecords,
+      });
+    }
+  }
+
+  /** The shard is another node's. It may need our log from `from` on; null: nothing of it. What was before may need more. */
+  remove(shard: number, from: number | null): void {
+    const previousFrom = this.#tails.find(({ custody }) => custody.shard.shard === shard)?.custody.previousFrom ?? Infinity;
+    this.#lentKeptByShard.set(shard, Math.min(previousFrom, from ?? Infinity));
+    this.#tails = this.#tails.filter(({ custody }) => custody.shard.shard !== shard);
+    if (from !== null) this.#lentFromByShard.set(shard, Math.min(from, this.#lentFromByShard.get(shard) ?? from));
+  }
+
+  /**
+   * `isNamed`: whether a shard's descriptor names our log still, though the shard is elsewhere. `keptFromByShard`: where it, or
+   * the manifest before, begins to need it.
+   */
+  returned(isNamed: (shard: number) => boolean, keptFromByShard: ReadonlyMap<number, number>): void {
+    for (const shard of this.#lentFromByShard.keys()) if (!isNamed(shard)) this.#lentFromByShard.delete(shard);
+    for (const shard of this.#lentKeptByShard.keys()) {
+      const from = keptFromByShard.get(shard);
+      if (from !== undefined) this.#lentKeptByShard.set(shard, from);
+      else if (!isNamed(shard)) this.#lentKeptByShard.delete(shard);
+    }
   }
 
   /** What a restart would have to read now. */
@@ -101,6 +140,11 @@ export class Upkeep {
     return tickMs - oldest;
   }
 
+  /** The lowest position of our log at which records and their values are kept: previous manifests may need it below the base. */
+  get keptFrom(): number {
+    return this.#keptFrom;
+  }
+
   get flushing(): number {
     let count = 0;
     for (const { custody } of this.#tails) if (!custody.isIdle) count++;
@@ -112,7 +156,6 @@ export class Upkeep {
     for (const { custody } of this.#tails) if (!custody.isRefused) custody.turn();
     if (tickMs - this.#measuredAtMs >= MEASURE_EVERY_MS) this.#measure(tickMs);
     this.#publish(tickMs);
-    this.#forgetFormer();
     for (let flushing = this.flushing; flushing < this.#limits.flushesMax; flushing++) {
       const due = this.#due(tickMs);
       if (due === null) return;
@@ -123,6 +166,7 @@ export class Upkeep {
   /** A shard of which nothing in the log is needed makes the tail neither longer nor older. */
   #measure(tickMs: number): void {
     this.#measuredAtMs = tickMs;
+    this.#letGo();
     for (const tail of this.#tails) {
       if (!tail.custody.isIdle) continue;
       tail.flushingOldestMs = null;
@@ -134,10 +178,24 @@ export class Upkeep {
     }
   }
 
+  /** One shard at a time whose previous manifest needs too much of the log: it has not changed for long, and would hold all of it. */
+  #letGo(): void {
+    const { tailBytesTarget, tailRecordsTarget } = this.#limits;
+    for (const { custody, previousBytes, previousRecords } of this.#tails) {
+      const isFar =
+        this.#totalBytes - previousBytes > tailBytesTarget * PREVIOUS_TAILS_MAX ||
+        this.#totalRecords - previousRecords > tailRecordsTarget * PREVIOUS_TAILS_MAX;
+      if (!isFar || custody.descriptor.previous === null || !custody.isIdle || custody.isDirty) continue;
+      if (custody.isRefused || custody.isLeaving) continue;
+      return custody.letGo();
+    }
+  }
+
   /** Begins a flush of every shard that needs one; true when none is needed or under way any more. */
   flushAll(tickMs: number): boolean {
     const serving = this.#tails.filter(({ custody }) => !custody.isRefused);
-    for (const tail of serving) if (tail.custody.isIdle && tail.custody.isDirty) this.#flush(tail, tickMs);
+    for (const tail of serving)
+      if (tail.custody.isIdle && tail.custody.isDirty && !tail.custody.isLeaving) this.#flush(tail, tickMs);
     return serving.every(({ custody }) => custody.isIdle && !custody.isDirty);
   }
 
@@ -156,7 +214,7 @@ export class Upkeep {
     let overdue: Tail | null = null;
     for (const tail of this.#tails) {
       const { custody } = tail;
-      if (!custody.isIdle || !custody.isDirty || custody.isRefused) continue;
+      if (!custody.isIdle || !custody.isDirty || custody.isRefused || custody.isLeaving) continue;
       const isOverdue = tickMs - tail.sinceMs > tailAgeMaxMs || tickMs - tail.oldestMs > recordTtlMs / 4;
       if (isOverdue && (overdue === null || tail.oldestMs < overdue.oldestMs)) overdue = tail;
       if (oldest === null || tail.records < oldest.records) oldest = tail;
@@ -173,6 +231,8 @@ export class Upkeep {
   #flush(tail: Tail, tickMs: number): void {
     const position = this.#tools.log.cut(tickMs);
     tail.custody.flush(position);
+    tail.previousBytes = tail.bytes;
+    tail.previousRecords = tail.records;
     tail.bytes = this.#totalBytes;
     tail.records = this.#totalRecords;
     tail.sinceMs = tickMs;
@@ -181,9 +241,9 @@ export class Upkeep {
   }
 
   /**
-   * Publishes a base that has grown, and only then trims below it. Where records expire it is published now and then
-   * whatever it is: a log that hardly grows would else have a base whose record is gone, and the walk would end there
-   * (RULES.md 1). It also says that we live (RULES.md 3).
+   * Publishes a base that has grown, and only then trims below it, as far as no previous manifest needs it. Where records
+   * expire it is published now and then whatever it is: a log that hardly grows would else have a base whose record is gone,
+   * and the walk would end there (RULES.md 1). It also says that we live (RULES.md 3).
    */
   #publish(tickMs: number): void {
     const { log, ownNode, effects } = this.#tools;
@@ -196,6 +256,7 @@ export class Upkeep {
       grown = Math.min(grown, custody.neededFrom);
       oldestMs = Math.min(oldestMs, oldestOf(tail));
     }
+    for (const from of this.#lentFromByShard.values()) grown = Math.min(grown, from);
     const published = ownNode.document.base;
     const isDue = tickMs - this.#publishedAtMs > this.#limits.recordTtlMs / SIGNS_PER_TTL;
     if (grown < published + BASE_STEP && !isDue) return;
@@ -203,25 +264,19 @@ export class Upkeep {
     ownNode.publish(base, () => {
       this.#publishedAtMs = tickMs;
       this.#baseOldestMs = oldestMs;
-      if (base > published) effects.push({ kind: "trimLog", log: log.log, base });
-    });
-  }
-
-  #forgetFormer(): void {
-    if (this.#former.length === 0) return;
-    const descriptors = this.#tails.map(({ custody }) => custody.descriptor);
-    const { effects } = this.#tools;
-    this.#former = this.#former.filter(({ document, token }) => {
-      if (neededOf(document.incarnation, descriptors) !== null) return true;
-      effects.push({ kind: "trimLog", log: document.incarnation, base: Number.MAX_SAFE_INTEGER });
-      effects.push({ kind: "removeDocument", key: nodeKey(document.incarnation), expected: token });
-      return false;
+      const previous = this.#tails.map(({ custody }) => custody.previousFrom);
+      const kept = Math.min(base, ...previous, ...this.#lentKeptByShard.values());
+      if (kept <= this.#keptFrom) return;
+      this.#keptFrom = kept;
+      effects.push({ kind: "trimLog", log: log.log, base: kept });
     });
   }
 }
 
 /** The base is published in steps: each is a write to the directory. */
 const BASE_STEP = 256;
+/** A shard that is written to is flushed within one tail, and its previous manifest needs two; the others are let go beyond this. */
+const PREVIOUS_TAILS_MAX = 4;
 /** Often enough for lengths and ages of tails; not every turn, because there may be many shards. */
 const MEASURE_EVERY_MS = 250;
 /** Signs of life while a record lives: rare enough to cost nothing, far more than the two that a claim needs to see. */

@@ -1,6 +1,6 @@
 /**
- * Deletes spilled values that nobody needs any more: those of our own records below the published base, as the records
- * themselves are trimmed; and, by listing now and then, what was left behind: of logs that are forgotten, and of our own
+ * Deletes spilled values that nobody needs any more: those of our own records that are trimmed, with
+ * the records themselves; and, by listing now and then, what was left behind: of logs that are forgotten, and of our own
  * what a deletion has missed. A log is forgotten when its node document is gone: it is removed only when no descriptor names
  * the log (RULES.md 11, 15k), and every incarnation has one before it writes its first value.
  */
@@ -25,7 +25,7 @@ export class ValueSweep {
   /** To be deleted, the next at the end. */
   #queue: string[] = [];
   readonly #underWay = new Set<string>();
-  #base = 0;
+  #keptFrom = 0;
   #nextAtMs: number;
   #isListing = false;
 
@@ -41,11 +41,11 @@ export class ValueSweep {
     return this.#isListing ? Infinity : this.#nextAtMs;
   }
 
-  /** `base`: the one that our node document is confirmed to have. */
-  turn(base: number, tickMs: number): void {
-    if (base > this.#base) {
-      this.#base = base;
-      for (const object of this.#log.takeValuesBelow(base)) this.#queue.push(object);
+  /** `keptFrom`: records of our log below it have been trimmed. */
+  turn(keptFrom: number, tickMs: number): void {
+    if (keptFrom > this.#keptFrom) {
+      this.#keptFrom = keptFrom;
+      for (const object of this.#log.takeValuesBelow(keptFrom)) this.#queue.push(object);
     }
     this.#start();
     if (this.#isListing || tickMs < this.#nextAtMs) return;
@@ -62,7 +62,7 @@ export class ValueSweep {
       const owner = ownerOfValue(object);
       if (owner === null) continue;
       if (owner.log === this.#log.log) {
-        if (owner.position < this.#base) this.#add([object]);
+        if (owner.position < this.#keptFrom) this.#add([object]);
         continue;
       }
       const objects = objectsByLog.get(owner.log);

@@ -6,8 +6,8 @@
 import type { EntityAddress } from "../entity/address.js";
 import type { Command } from "../entity/command.js";
 import type { EntityType } from "../entity/entity-type.js";
-import type { CommandArrived } from "../input.js";
 import type { StoredResult } from "../log/entry.js";
+import type { CommandArrived } from "../request.js";
 import { cellKey, decodeCell, UNTOUCHED } from "../store/key-spaces/cell.js";
 import { decodeEvent, eventKey } from "../store/key-spaces/event.js";
 import { INBOX_MAX } from "../store/key-spaces/inbox.js";
@@ -54,7 +54,7 @@ export class Arrivals {
     if (input.mode === "send") return this.#send(input, slot);
     const item = newItem(commandOf(input, spec), { kind: "client" }, null);
     item.waiters.push(input.request);
-    if (!input.hasKey) return this.#enqueue(slot, item);
+    if (!input.hasKey && !input.isRepeat) return this.#enqueue(slot, item);
     const running = slot.find(input.id);
     // While it is not known whose the key is, only the same body may share the answer.
     if (running !== undefined && (running.isChecked || running.command.bodyHash === input.bodyHash)) {
@@ -198,7 +198,7 @@ export class Arrivals {
   }
 
   #send(input: CommandArrived, slot: EntitySlot): void {
-    if (!input.hasKey) return this.#accept(input, slot);
+    if (!input.hasKey && !input.isRepeat) return this.#accept(input, slot);
     if (this.#isUnderWay(input, slot)) return;
     this.#reads.get(resultKey(slot.prefix, input.id), (value) => {
       const result = this.#standing(value);

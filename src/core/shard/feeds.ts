@@ -1,5 +1,5 @@
 /** Live feeds: requests that follow an entity's events. Each gets every version once, in order, when it is durable. */
-import type { FeedEnd } from "../effect.js";
+import type { FeedEnd } from "../answer.js";
 import type { HistoryEvent } from "../entity/invocation.js";
 import type { EffectsBody } from "../log/entry.js";
 import { decodeEvent, eventKey } from "../store/key-spaces/event.js";

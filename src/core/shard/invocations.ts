@@ -6,6 +6,7 @@ import type { Verdict } from "../dispatch/dispatch.js";
 import type { Outcome } from "../entity/command.js";
 import type { EntityResult, InvocationCommand, InvocationEntity } from "../entity/invocation.js";
 import type { EffectsBody } from "../log/entry.js";
+import type { Asked, CommandArrived } from "../request.js";
 import { MomentHeap } from "../time/moment-heap.js";
 import type { Feeds } from "./feeds.js";
 import { Folding } from "./folding.js";
@@ -36,7 +37,7 @@ export class Invocations {
 
   /** Offers the entity to the dispatcher if it has something to run and may run now. */
   offer(slot: EntitySlot): void {
-    if (slot.status !== "idle" || slot.isPaused || slot.isPurging || !slot.hasWork) return;
+    if (this.#context.isPaused || slot.status !== "idle" || slot.isPaused || slot.isPurging || !slot.hasWork) return;
     if (slot.retryAtMs > this.#context.host.tickMs) return;
     if (slot.commandCount === 0 && slot.isFolded) return;
     slot.status = "offered";
@@ -360,6 +361,40 @@ export class Invocations {
     this.#folding.expireReaders(slot);
   }
 
+  /** Nothing more is begun: what is offered waits again. What runs goes on. */
+  pause(): void {
+    for (const slot of this.#context.slotByKey.values()) {
+      if (slot.status !== "offered") continue;
+      this.#context.host.dispatcher.withdraw(slot);
+      slot.status = "idle";
+    }
+  }
+
+  /** What still comes from functions is dropped. */
+  close(): void {
+    this.#isOver = true;
+  }
+
+  get isRunning(): boolean {
+    for (const { status } of this.#context.slotByKey.values()) if (status === "running") return true;
+    return false;
+  }
+
+  /** The shard is another node's. Gives what its clients asked for. */
+  release(): Asked[] {
+    const asked: Asked[] = [];
+    for (const slot of this.#context.slotByKey.values()) {
+      for (const item of [...slot.running, ...slot.mailbox]) {
+        this.#context.releaseItem(item);
+        for (const request of item.waiters) asked.push(askedAgain(slot, item, request));
+      }
+      for (const { request, deadlineMs } of slot.readers)
+        asked.push({ kind: "stateAsked", request, of: slot.address, isAdmin: true, isStrict: false, deadlineMs });
+    }
+    this.#context.slotByKey.clear();
+    return asked;
+  }
+
   /** The shard serves nobody any more: everybody who waits is told, and what still comes from functions is dropped. */
   abandon(message: string): void {
     this.#isOver = true;
@@ -380,6 +415,28 @@ export class Invocations {
     this.#context.host.dispatcher.withdraw(slot);
     slot.status = "idle";
   }
+}
+
+/** The command as it arrived. It may have been running: its next owner looks for what came of it first. */
+function askedAgain({ address }: EntitySlot, { command }: Item, request: number): CommandArrived {
+  return {
+    kind: "commandArrived",
+    isStrict: false,
+    request,
+    to: address,
+    name: command.name,
+    input: command.input,
+    id: command.id,
+    hasKey: command.bodyHash !== "",
+    bodyHash: command.bodyHash,
+    acceptedAtMs: command.acceptedAtMs,
+    deadlineMs: command.deadlineMs,
+    metadata: command.metadata,
+    mode: "call",
+    delayMs: 0,
+    isAdmin: true,
+    isRepeat: true,
+  };
 }
 
 const LATE = "the deadline passed before the command was done; nothing of it took effect, and it will not run any more";

@@ -51,7 +51,7 @@ export class Messages {
   born(messages: readonly Message[]): void {
     for (const message of messages) {
       if (this.#heldByTarget.has(message.targetShard)) continue;
-      if (!this.#context.host.send(message)) this.#hold(message);
+      if (!this.#send(message)) this.#hold(message);
     }
   }
 
@@ -59,10 +59,17 @@ export class Messages {
   resend(target: number, from: number): void {
     this.#heldByTarget.delete(target);
     for (const message of [...this.#context.state.outbox.from(target, from)]) {
-      if (this.#context.host.send(message)) continue;
+      if (this.#send(message)) continue;
       this.#hold(message);
       return;
     }
+  }
+
+  /** Sends everything to a target again, from the lowest unacknowledged on: its shard has another owner, or a stream has a gap. */
+  restart(target: number): void {
+    const lowest = this.#context.state.outbox.lowest(target);
+    if (lowest === null) this.#heldByTarget.delete(target);
+    else this.#holdAt(target, lowest, 0);
   }
 
   /** Takes a message into its entity's mailbox; false when it has to be sent again later, with all that follow it. */
@@ -122,7 +129,14 @@ export class Messages {
   /** Loads what overflowed a mailbox, once there is room again. */
   refill(slot: EntitySlot): void {
     const { mailboxMax } = slot.spec.policy;
-    if (slot.overflowFrom === 0 || slot.isRefilling || slot.isPurging || slot.mailbox.length > mailboxMax / 2) return;
+    if (
+      this.#context.isPaused ||
+      slot.overflowFrom === 0 ||
+      slot.isRefilling ||
+      slot.isPurging ||
+      slot.mailbox.length > mailboxMax / 2
+    )
+      return;
     const first = slot.overflowFrom;
     const lastAsked = slot.overflowLast;
     slot.isRefilling = true;
@@ -206,9 +220,19 @@ export class Messages {
     this.#acknowledgedByTarget.clear();
   }
 
+  #send(message: Message): boolean {
+    const { host, state, epoch } = this.#context;
+    return host.send(message, epoch, state.outbox.lowest(message.targetShard) ?? message.number);
+  }
+
   #hold(message: Message): void {
-    this.#heldByTarget.set(message.targetShard, message.number);
-    this.#heldRetryAtMs ??= this.#context.host.tickMs + HELD_RETRY_MS;
+    this.#holdAt(message.targetShard, message.number, HELD_RETRY_MS);
+  }
+
+  #holdAt(target: number, number: number, afterMs: number): void {
+    this.#heldByTarget.set(target, Math.min(number, this.#heldByTarget.get(target) ?? number));
+    const atMs = this.#context.host.tickMs + afterMs;
+    this.#heldRetryAtMs = Math.min(atMs, this.#heldRetryAtMs ?? atMs);
   }
 
   #receivedFrom(source: number): Set<number> {

@@ -1,5 +1,7 @@
 /** Requests that wait for the outcome of a command that was accepted before, by entity and command id. */
+import { parseAddress } from "../entity/address.js";
 import type { Outcome } from "../entity/command.js";
+import type { Asked } from "../request.js";
 import type { ShardContext } from "./shard-context.js";
 
 export class OutcomeWaiters {
@@ -51,6 +53,20 @@ export class OutcomeWaiters {
       for (const { request } of waiting) this.#context.refuse(request, 0, "shard_refused", message);
     }
     this.#requestsByCommand.clear();
+  }
+
+  /** The shard is another node's: what its clients asked for. */
+  release(): Asked[] {
+    const asked: Asked[] = [];
+    for (const [key, waiting] of this.#requestsByCommand) {
+      const at = key.indexOf("\u0000");
+      const of = parseAddress(key.slice(0, at));
+      const commandId = key.slice(at + 1);
+      if (of === null) throw new Error(`'${key.slice(0, at)}' is no address`);
+      for (const { request, untilMs } of waiting) asked.push({ kind: "outcomeAsked", request, of, commandId, untilMs });
+    }
+    this.#requestsByCommand.clear();
+    return asked;
   }
 
   forget(request: number): void {

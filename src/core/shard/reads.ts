@@ -2,8 +2,8 @@
 
 import { type EntityAddress, isSameAddress } from "../entity/address.js";
 import type { EntityType } from "../entity/entity-type.js";
-import type { AdminAsked, ReadAsked } from "../input.js";
 import type { DeadLetter } from "../log/entry.js";
+import type { AdminAsked, ReadAsked } from "../request.js";
 import { decodeDeadLetter } from "../store/key-spaces/dead-letter.js";
 import { decodeEvent, eventKey } from "../store/key-spaces/event.js";
 import { DEAD_LETTER_SPACE, entityKey, rangeEnd, TIMER_SPACE } from "../store/key-spaces/key-space.js";

@@ -1,7 +1,7 @@
 /** What operators change: dead letters retried or dropped, paused entities released, entities purged. Each is an entry. */
 
 import type { EntityType } from "../entity/entity-type.js";
-import type { AdminAsked } from "../input.js";
+import type { AdminAsked } from "../request.js";
 import { deadLetterKey, decodeDeadLetter } from "../store/key-spaces/dead-letter.js";
 import {
   CELL_SPACE,

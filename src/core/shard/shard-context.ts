@@ -1,5 +1,6 @@
 /** What the parts of one shard share: its state, its slots, and the one way to commit an entry. */
-import type { Answer, Effect, Problem, ProblemCode } from "../effect.js";
+import type { Answer, Problem, ProblemCode } from "../answer.js";
+import type { Effect } from "../effect.js";
 import { addressText, type EntityAddress } from "../entity/address.js";
 import type { Entry, EntryBody } from "../log/entry.js";
 import { commandsOf } from "../log/refused-commands.js";
@@ -16,6 +17,10 @@ export class ShardContext {
   readonly slotByKey = new Map<string, EntitySlot>();
   /** Commands in the inbox that no mailbox knows of, because no deployment serves their type. */
   hasOrphans = false;
+  /** That of the shard's last entry in this incarnation's log; 0: it has none. */
+  lastPosition = 0;
+  /** The shard is on its way to another node: nothing new is begun. */
+  isPaused = false;
   /** Slots that may be given up once their last entry is durable. */
   readonly #retiring: EntitySlot[] = [];
 
@@ -42,6 +47,7 @@ export class ShardContext {
     const position = this.host.refusedCommands.isEmpty ? this.host.log.add(entry, this.host.tickMs) : this.#addWithCare(entry);
     if (position === null) return null;
     applyEntry(this.state, entry, fold);
+    this.lastPosition = position;
     return position;
   }
 

@@ -50,8 +50,8 @@ export interface ShardHost {
   takeBack(address: EntityAddress): boolean;
   hashOf(address: EntityAddress): number;
   shardOf(address: EntityAddress): number;
-  /** Hands a born message to its target's shard, wherever that is; false: not now, send again later. */
-  send(message: Message): boolean;
+  /** Hands a born message to its target's shard, wherever that is; false: not now, send again later, from this one on. */
+  send(message: Message, epoch: number, lowest: number): boolean;
   /** Tells the source shard that a message is consumed. */
   acknowledge(message: { readonly sourceShard: number; readonly targetShard: number; readonly number: number }): void;
   /** Bytes held for callers and commands, for the one memory budget. */

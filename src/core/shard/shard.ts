@@ -8,8 +8,8 @@ import type { Effect } from "../effect.js";
 import type { EntityAddress } from "../entity/address.js";
 import type { Message } from "../entity/command.js";
 import type { EntityType } from "../entity/entity-type.js";
-import type { AdminAsked, CommandArrived, ReadAsked } from "../input.js";
 import type { Entry } from "../log/entry.js";
+import type { AdminAsked, Asked, CommandArrived, ReadAsked } from "../request.js";
 import { BOOKKEEPING_KEY } from "../store/key-spaces/bookkeeping.js";
 import { decodeInbox } from "../store/key-spaces/inbox.js";
 import { INBOX_SPACE, OUTBOX_SPACE, rangeEnd } from "../store/key-spaces/key-space.js";
@@ -140,6 +140,44 @@ export class Shard {
   close(): void {
     this.#isOpen = false;
     this.#isClosed = true;
+    this.#invocations.close();
+  }
+
+  /** The position of its last entry in this incarnation's log; 0: it has none. */
+  get lastPosition(): number {
+    return this.#context.lastPosition;
+  }
+
+  /** Begins nothing new: it is on its way to another node. What runs and what is read comes to its end. */
+  pause(): void {
+    this.#context.isPaused = true;
+    this.#invocations.pause();
+  }
+
+  /** It stays after all. */
+  unpause(): void {
+    this.#context.isPaused = false;
+    for (const slot of this.#context.slotByKey.values()) if (slot.status === "idle") this.#invocations.goOn(slot);
+  }
+
+  /** An invocation of one of its entities is under way. */
+  get isRunning(): boolean {
+    return this.#invocations.isRunning;
+  }
+
+  /** Requests wait for the store, or for a purge: they have to be answered here. */
+  get isReading(): boolean {
+    if (this.#storeReads.waiting > 0) return true;
+    for (const slot of this.#context.slotByKey.values()) if (slot.isPurging || slot.openers.length > 0) return true;
+    return false;
+  }
+
+  /** It is another node's, and closed. Gives what clients have asked of it and were not answered; its memory is free. */
+  release(): readonly Asked[] {
+    this.#feeds.end("moved", null);
+    const asked = [...this.#waiters.release(), ...this.#invocations.release()];
+    this.state.store.close();
+    return asked;
   }
 
   /** Opens the store and reads the bookkeeping; `then` is called when entries may be replayed, or the shard is refused. */
@@ -215,7 +253,12 @@ export class Shard {
 
   receive(message: Message): boolean {
     // What lies in the inbox came before: it goes first.
-    return this.#isOpen && !this.#isResumingOrphans && this.#messages.receive(message);
+    return this.#isOpen && !this.#context.isPaused && !this.#isResumingOrphans && this.#messages.receive(message);
+  }
+
+  /** Sends everything to a target shard again: it has another owner, or a stream to it was broken. */
+  restartStream(target: number): void {
+    if (this.#isOpen) this.#messages.restart(target);
   }
 
   acknowledged(targetShard: number, number: number): void {
@@ -232,7 +275,7 @@ export class Shard {
   }
 
   #resumeOrphans(): void {
-    if (!this.#isOpen || !this.#context.hasOrphans) return;
+    if (!this.#isOpen || this.#context.isPaused || !this.#context.hasOrphans) return;
     this.#isResumingAgain = this.#isResumingOrphans;
     if (this.#isResumingOrphans) return;
     this.#context.hasOrphans = false;
@@ -251,7 +294,7 @@ export class Shard {
   turn(): boolean {
     if (this.#refusal !== null || this.#isClosed) return false;
     this.stored([]);
-    if (this.#isOpen) {
+    if (this.#isOpen && !this.#context.isPaused) {
       this.#invocations.wake();
       this.#messages.wake();
       this.#timers.wake();
@@ -301,10 +344,15 @@ export class Shard {
     if (this.#refusal !== null || this.#isClosed) return Infinity;
     // A read that was begun behind this shard's turn, by another shard's or by upkeep, would wait for the next input.
     if (this.state.store.isRunnable) return tickMs;
-    const byWall = Math.min(this.#timers.wakeAtMs ?? Infinity, this.state.store.wakeAtMs);
-    const { retryAtMs } = this.#timers;
-    const byTick = Math.min(this.#invocations.wakeAtMs ?? Infinity, this.#messages.wakeAtMs ?? Infinity, retryAtMs ?? Infinity);
+    const { isPaused } = this.#context;
+    const byWall = Math.min(isPaused ? Infinity : (this.#timers.wakeAtMs ?? Infinity), this.state.store.wakeAtMs);
+    const byTick = isPaused ? Infinity : this.#wakeAtTick;
     return byWall === Infinity ? byTick : Math.min(byTick, tickMs + Math.max(0, byWall - nowMs));
+  }
+
+  get #wakeAtTick(): number {
+    const { retryAtMs } = this.#timers;
+    return Math.min(this.#invocations.wakeAtMs ?? Infinity, this.#messages.wakeAtMs ?? Infinity, retryAtMs ?? Infinity);
   }
 
   /** Commands of clients that wait or run. */

@@ -1,5 +1,5 @@
 /**
- * Objects that a confirmed manifest no longer names, deleted after a grace for reads that are still on their way.
+ * Objects that the confirmed descriptor no longer names, deleted after a grace for reads that are still on their way.
  * A deletion that fails is tried again; what is left when the store ends is an orphan of its epoch (RULES.md 11).
  */
 import { backOffMs, type StoreClock, type StoreEffect } from "./store-io.js";

@@ -202,14 +202,17 @@ export class ShardStore {
     return this.#named;
   }
 
-  /** The descriptor holds the pending manifest now, certainly. */
+  /**
+   * The descriptor holds the pending manifest now, certainly. What was merged is to be discarded by whoever knows that the
+   * descriptor does not name it any more.
+   */
   manifestConfirmed(): void {
     const named = this.#named;
     if (named === null) throw new Error("no manifest was pending");
     this.#named = null;
     this.#segments.replace(named.next);
     if (named.compacted !== null) {
-      for (const input of this.#compacting.confirm().inputs) this.#deletions.add(input.object);
+      this.#compacting.confirm();
       this.#compactions += 1;
     }
     if (named.flushed !== null) {
@@ -260,7 +263,7 @@ export class ShardStore {
     return { flush: this.#flushing.failures, compaction: this.#compacting.failures, reads: this.#reading.failing };
   }
 
-  /** Deletes, after the grace, an object that no manifest of this store names or will name. */
+  /** Deletes, after the grace, an object that the descriptor does not name and never will. */
   discard(object: string): void {
     if (!this.#deletions.objects.includes(object)) this.#deletions.add(object);
   }

@@ -12,14 +12,21 @@ import {
   type DocumentCodec,
   NewerFormat,
   type NodeDocument,
+  type PlanDocument,
+  type PreviousManifest,
   type ShardDescriptor,
 } from "../../core/ownership/documents.js";
 import { decodeSegmentReference, encodeSegmentReference, type SegmentReference } from "../../core/store/segment-reference.js";
 import { CLUSTER_ID_BYTES } from "./record-codec.js";
 
-/** Version 2 is that of node documents, which say when their owner was last heard of; the others are of version 1. */
-export const DOCUMENT_FORMAT_VERSION = 2;
-const WITHOUT_HEARD = 1;
+/**
+ * Node documents are of version 3: since 2 they say when their owner was last heard of, since 3 where others reach it.
+ * Descriptors are of version 2: since then they keep the previous manifest. The others are of version 1.
+ */
+export const DOCUMENT_FORMAT_VERSION = 3;
+const FIRST_VERSION = 1;
+const WITH_PREVIOUS = 2;
+const WITH_ADDRESS = 3;
 
 const MAGIC = [0x48, 0x46, 0x44];
 const PLAIN = 0;
@@ -27,6 +34,7 @@ const NO_KEY = 0;
 const CLUSTER = 1;
 const NODE = 2;
 const SHARD = 3;
+const PLAN = 4;
 const STATUSES = ["alive", "dead", "closed"] as const;
 
 export const documentCodec: DocumentCodec = {
@@ -53,6 +61,10 @@ export const documentCodec: DocumentCodec = {
     writer.varint(document.seal ?? 0);
     writer.varint(document.startedAtMs);
     writer.varint(document.heardAtMs);
+    writer.text(document.address);
+    writer.varint(document.capacity);
+    writer.u8(document.isLeaving ? 1 : 0);
+    writer.varint(document.recordFormat);
     return writer.take();
   },
 
@@ -65,8 +77,37 @@ export const documentCodec: DocumentCodec = {
     const base = reader.varint();
     const seal = reader.varint() || null;
     const startedAtMs = reader.varint();
-    const heardAtMs = version > WITHOUT_HEARD ? reader.varint() : startedAtMs;
-    return whole(reader, { incarnation, status, counter, base, seal, startedAtMs, heardAtMs });
+    const heardAtMs = version > FIRST_VERSION ? reader.varint() : startedAtMs;
+    const node = { incarnation, status, counter, base, seal, startedAtMs, heardAtMs };
+    if (version < WITH_ADDRESS) {
+      // A router of that time served alone; all that it wrote is of the format before this one's, or of this.
+      return whole(reader, { ...node, address: "", capacity: 1, isLeaving: false, recordFormat: 2 });
+    }
+    const address = reader.text();
+    const capacity = reader.varint();
+    const isLeaving = reader.u8() !== 0;
+    return whole(reader, { ...node, address, capacity, isLeaving, recordFormat: reader.varint() });
+  },
+
+  encodePlan(document: PlanDocument, clusterId: Uint8Array): Uint8Array {
+    const writer = begin(PLAN, clusterId);
+    writer.varint(document.drained.length);
+    for (const address of document.drained) writer.text(address);
+    writer.varint(document.placed.length);
+    for (const [shard, address] of document.placed) {
+      writer.varint(shard);
+      writer.text(address);
+    }
+    return writer.take();
+  },
+
+  decodePlan(body: Uint8Array, clusterId: Uint8Array): PlanDocument {
+    const { reader } = openOf(body, PLAN, clusterId);
+    const drained: string[] = [];
+    for (let left = reader.varint(); left > 0; left--) drained.push(reader.text());
+    const placed: [number, string][] = [];
+    for (let left = reader.varint(); left > 0; left--) placed.push([reader.varint(), reader.text()]);
+    return whole(reader, { drained, placed });
   },
 
   encodeDescriptor(document: ShardDescriptor, clusterId: Uint8Array): Uint8Array {
@@ -75,43 +116,67 @@ export const documentCodec: DocumentCodec = {
     writer.varint(document.epoch);
     writer.text(document.owner ?? "");
     writer.varint(document.covered);
-    writer.varint(document.ranges.length);
-    for (const range of document.ranges) {
-      writer.text(range.log);
-      writer.varint(range.epoch);
-      writer.varint(range.from);
-      writer.varint(range.to);
-    }
-    writer.varint(document.segments.length);
-    for (const segment of document.segments) encodeSegmentReference(writer, segment);
+    encodeManifest(writer, document);
+    writer.u8(document.previous === null ? 0 : 1);
+    if (document.previous !== null) encodeManifest(writer, document.previous);
     return writer.take();
   },
 
   decodeDescriptor(body: Uint8Array, clusterId: Uint8Array): ShardDescriptor {
-    const { reader } = openOf(body, SHARD, clusterId);
+    const { reader, version } = openOf(body, SHARD, clusterId);
     const shard = reader.varint();
     const epoch = reader.varint();
     const owner = reader.text() || null;
     const covered = reader.varint();
-    const ranges: ClosedRange[] = [];
-    for (let left = reader.varint(); left > 0; left--) {
-      ranges.push({ log: reader.text(), epoch: reader.varint(), from: reader.varint(), to: reader.varint() });
-    }
-    const segments: SegmentReference[] = [];
-    for (let left = reader.varint(); left > 0; left--) segments.push(decodeSegmentReference(reader));
-    return whole(reader, { shard, epoch, owner, covered, ranges, segments });
+    const { ranges, segments } = decodeManifest(reader);
+    const previous = version >= WITH_PREVIOUS ? decodePrevious(reader) : null;
+    return whole(reader, { shard, epoch, owner, covered, ranges, segments, previous });
   },
 };
+
+function encodeManifest(writer: ByteWriter, { ranges, segments }: PreviousManifest): void {
+  writer.varint(ranges.length);
+  for (const range of ranges) {
+    writer.text(range.log);
+    writer.varint(range.epoch);
+    writer.varint(range.from);
+    writer.varint(range.to);
+  }
+  writer.varint(segments.length);
+  for (const segment of segments) encodeSegmentReference(writer, segment);
+}
+
+function decodeManifest(reader: ByteReader): PreviousManifest {
+  const ranges: ClosedRange[] = [];
+  for (let left = reader.varint(); left > 0; left--) {
+    ranges.push({ log: reader.text(), epoch: reader.varint(), from: reader.varint(), to: reader.varint() });
+  }
+  const segments: SegmentReference[] = [];
+  for (let left = reader.varint(); left > 0; left--) segments.push(decodeSegmentReference(reader));
+  return { ranges, segments };
+}
+
+function decodePrevious(reader: ByteReader): PreviousManifest | null {
+  const isThere = reader.u8();
+  if (isThere > 1) throw new MalformedBytes("a descriptor whose previous manifest is neither there nor not");
+  return isThere === 1 ? decodeManifest(reader) : null;
+}
 
 function begin(kind: number, clusterId: Uint8Array): ByteWriter {
   const writer = new ByteWriter(256);
   for (const byte of MAGIC) writer.u8(byte);
-  writer.u8(kind === NODE ? DOCUMENT_FORMAT_VERSION : WITHOUT_HEARD);
+  writer.u8(versionOf(kind));
   writer.u8(PLAIN);
   writer.u8(NO_KEY);
   writer.u8(kind);
   writer.raw(clusterId);
   return writer;
+}
+
+/** The newest that there is of this kind. */
+function versionOf(kind: number): number {
+  if (kind === NODE) return DOCUMENT_FORMAT_VERSION;
+  return kind === SHARD ? WITH_PREVIOUS : FIRST_VERSION;
 }
 
 interface OpenDocument {
@@ -128,7 +193,7 @@ function open(body: Uint8Array, kind: number): OpenDocument {
   if (version === 0) throw new MalformedBytes("not a document: there is no format 0");
   if (reader.u8() !== PLAIN || reader.u8() !== NO_KEY) throw new NewerFormat("a document in a codec that is not known here");
   if (reader.u8() !== kind) throw new MalformedBytes("a document of another kind");
-  if (kind !== NODE && version > WITHOUT_HEARD) throw new NewerFormat(`a document of format ${version}`);
+  if (version > versionOf(kind)) throw new NewerFormat(`a document of format ${version}`);
   return { reader, version, clusterId: reader.raw(CLUSTER_ID_BYTES).slice() };
 }
 

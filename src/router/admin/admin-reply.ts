@@ -1,5 +1,5 @@
 /** What the core answered to an admin request, as an HTTP response. */
-import type { Answer } from "../../core/effect.js";
+import type { Answer } from "../../core/answer.js";
 import { writeProblem } from "../ingress/answer-reply.js";
 import type { Exchange, ExchangeListener } from "../ingress/exchange.js";
 import type { Refusal } from "../ingress/problem-document.js";

@@ -1,6 +1,6 @@
 /** The operator's HTTP side of a router: health, metrics, deployments, and a look into any entity. Loopback unless told otherwise. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { AdminAsked } from "../../core/input.js";
+import type { AdminAsked } from "../../core/request.js";
 import type { Authentication, Authenticator } from "../auth/authenticator.js";
 import { authenticationRefusal } from "../ingress/authentication-refusal.js";
 import { CommandIds } from "../ingress/command-id.js";
@@ -20,6 +20,7 @@ import type { Registration } from "../registration.js";
 import { makeTracing } from "../tracing/tracing.js";
 import { AdminReply, respondJson } from "./admin-reply.js";
 import { type AdminTarget, addressOf, parseAdminTarget } from "./admin-target.js";
+import { type ClusterAdmin, drainNode, moveShard, showCluster } from "./cluster-routes.js";
 import {
   listDeployments,
   listTypes,
@@ -43,6 +44,7 @@ export interface AdminOptions {
   readonly isLocalOnly: boolean;
   /** Whether requests to entities are taken. */
   isReady(): boolean;
+  readonly cluster: ClusterAdmin;
   /** Anything that says how the router is: plain data. */
   status(): Readonly<Record<string, unknown>>;
   readonly log?: IngressLog;
@@ -59,6 +61,7 @@ const PATHS = [
   "/v1/status",
   "/v1/types",
   "/v1/deployments[/{id}/canary | /{id}/promote | /{id}/remove | /rollback]",
+  "/v1/cluster[/drain | /move]",
   "/v1/invoke/{address}/{command}",
   "/v1/state/{address}",
   "/v1/events/{address}",
@@ -193,6 +196,8 @@ export class AdminServer implements ExchangeHost {
         return listTypes(exchange, registration.types());
       case "deployments":
         return this.#deployments(exchange, method, rest);
+      case "cluster":
+        return this.#cluster(exchange, method, rest);
       case "invoke":
       case "state":
       case "events":
@@ -221,6 +226,15 @@ export class AdminServer implements ExchangeHost {
     if (action === "canary") return setCanary(exchange, registration, id);
     if (action === "promote") return promoteDeployment(exchange, registration, id);
     return action === "remove" ? removeDeployment(exchange, registration, id) : notFound();
+  }
+
+  #cluster(exchange: Exchange, method: string | undefined, rest: readonly string[]): Refusal | null {
+    const { cluster } = this.#options;
+    const [action] = rest;
+    if (action === undefined) return method === "GET" ? showCluster(exchange, cluster) : methodRefusal(exchange, "GET");
+    if (rest.length > 1 || (action !== "drain" && action !== "move")) return notFound();
+    if (method !== "POST") return methodRefusal(exchange, "POST");
+    return action === "drain" ? drainNode(exchange, cluster) : moveShard(exchange, cluster);
   }
 
   /** The ingress's own routes, with an operator's rights. */

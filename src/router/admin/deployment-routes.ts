@@ -5,8 +5,8 @@ import { readEndpointOptions } from "../config/read-functions.js";
 import { SettingNode } from "../config/setting-node.js";
 import type { RegistrationOutcome } from "../deployment/registration-outcome.js";
 import type { Exchange } from "../ingress/exchange.js";
-import type { Refusal } from "../ingress/problem-document.js";
 import type { Registration } from "../registration.js";
+import { badRequest, withBody } from "./admin-body.js";
 import { respondJson } from "./admin-reply.js";
 import { readCanaryWish } from "./canary-wish.js";
 
@@ -101,19 +101,6 @@ function typeView(type: EntityType): unknown {
   };
 }
 
-function withBody(exchange: Exchange, then: (body: Readonly<Record<string, unknown>>) => Refusal | null): void {
-  exchange.readBody((bytes) => {
-    if (bytes.length === 0) return then({});
-    try {
-      const body: unknown = JSON.parse(bytes.toString());
-      if (typeof body === "object" && body !== null && !Array.isArray(body)) return then(body as Record<string, unknown>);
-      return badRequest("the body is a JSON object");
-    } catch (error) {
-      return badRequest(`the body is not JSON: ${(error as Error).message}`);
-    }
-  });
-}
-
 function answerWith(exchange: Exchange, status: number, outcome: Promise<RegistrationOutcome>): void {
   outcome.then(
     (found) => {
@@ -124,8 +111,4 @@ function answerWith(exchange: Exchange, status: number, outcome: Promise<Registr
     (error: unknown) =>
       exchange.refuse({ code: "directory_failed", detail: error instanceof Error ? error.message : String(error) }),
   );
-}
-
-function badRequest(detail: string): Refusal {
-  return { code: "bad_request", detail };
 }

@@ -13,15 +13,13 @@ import {
 } from "@aws-sdk/client-s3";
 import { AwsProblem } from "../../aws/aws-problem.js";
 import { awsFailure } from "../../aws/failure.js";
-import { CLUSTER_KEY, SHARD_PREFIX, type ShardDescriptor } from "../../core/ownership/documents.js";
 import type { SegmentReference } from "../../core/store/segment-reference.js";
-import type { DirectoryPort } from "../../ports/directory.js";
 import { NO_METER } from "../../ports/request-meter.js";
-import { documentCodec } from "../../protocol/record/document-codec.js";
 import { keyOfName } from "../../snapshots-s3/object-key.js";
 import { s3Client } from "../../snapshots-s3/s3-requests.js";
 import type { S3SnapshotSettings } from "../config/settings.js";
 import { awsOf, openStorage, type StorageSettings } from "./storage.js";
+import { storedShards } from "./stored-shards.js";
 
 export interface RestoredSegment {
   readonly shard: number;
@@ -42,7 +40,9 @@ export async function* restoreSegments(
   const storage = await openStorage(settings, NO_METER);
   const client = s3Client(awsOf(settings), SOCKETS_MAX);
   try {
-    for (const { shard, segments } of await descriptors(storage.directory)) {
+    const stored = await storedShards(storage.directory);
+    for (const { descriptor } of stored?.shards ?? []) {
+      const { shard, segments } = descriptor;
       for (const segment of segments) {
         const key = keyOfName(prefix, segment.object);
         yield { shard, key, outcome: await restore(client, bucket, key, segment) };
@@ -52,16 +52,6 @@ export async function* restoreSegments(
     client.destroy();
     await storage.close();
   }
-}
-
-async function descriptors(directory: DirectoryPort): Promise<readonly ShardDescriptor[]> {
-  const cluster = await directory.read(CLUSTER_KEY);
-  if (cluster.kind === "absent") return [];
-  const listed = await directory.list(SHARD_PREFIX);
-  if (cluster.kind === "failed") throw new Error(cluster.message);
-  if (listed.kind === "failed") throw new Error(listed.message);
-  const { clusterId } = documentCodec.decodeCluster(cluster.document.body);
-  return listed.documents.map(({ document }) => documentCodec.decodeDescriptor(document.body, clusterId));
 }
 
 async function restore(

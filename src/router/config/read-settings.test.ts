@@ -35,11 +35,13 @@ functions:
 types:
   shop/cart: { history: 30d, idempotencyRetention: 48h, stateTtl: none, stateMax: 2MB, expose: [events], onPoison: pause }
 stopGrace: 5s
+log: { level: debug, figuresEvery: 1m }
 `,
       {},
     );
     assert.deepEqual(settings.listen.admin, { host: "::1", port: 9071 });
     assert.deepEqual([settings.shards, settings.stopGraceMs, settings.memory.totalBytes], [128, 5_000, 1 << 30]);
+    assert.deepEqual(settings.log, { level: "debug", figuresEveryMs: 60_000 });
     assert.deepEqual(settings.snapshots, { kind: "local", path: "data" }, "one folder holds everything unless said otherwise");
     assert.deepEqual(settings.ingress.keepHeaders, ["x-tenant"]);
     assert.deepEqual([settings.ingress.limits.bodyBytesMax, settings.ingress.limits.deadlineMs], [512 << 10, 45_000]);

@@ -5,6 +5,7 @@ import { ConfigProblem } from "./config-problem.js";
 import { type Environment, substituteEnvironment } from "./environment.js";
 import { readAuth } from "./read-auth.js";
 import { readFunctions } from "./read-functions.js";
+import { readNode, readPeers } from "./read-peers.js";
 import { readStorageSections, refuseStorageMix } from "./read-storage.js";
 import { readTypes } from "./read-types.js";
 import { SettingNode } from "./setting-node.js";
@@ -53,6 +54,8 @@ const SECTIONS = [
   "snapshots",
   "directory",
   "aws",
+  "peers",
+  "node",
   "ingress",
   "admin",
   "memory",
@@ -77,7 +80,7 @@ function readAll(root: SettingNode): Settings {
   const memory = root.member("memory");
   memory.mapping(["cache", "total"]);
   const log = root.member("log");
-  log.mapping(["level"]);
+  log.mapping(["level", "figuresEvery"]);
   const admin = root.member("admin");
   admin.mapping(["auth", "allowUnauthenticated"]);
   return {
@@ -88,6 +91,8 @@ function readAll(root: SettingNode): Settings {
       admin: readAddress(listen.member("admin"), DEFAULT_SETTINGS.listen.admin),
     },
     ...readStorageSections(root),
+    peers: readPeers(root.member("peers"), readAddress),
+    node: readNode(root.member("node")),
     ingress: readIngress(root.member("ingress")),
     admin: {
       auth: readAuth(admin.member("auth")),
@@ -99,9 +104,15 @@ function readAll(root: SettingNode): Settings {
     },
     functions: readFunctions(root.member("functions")),
     types: readTypes(root.member("types")),
-    log: { level: log.member("level").choice(LEVELS, DEFAULT_SETTINGS.log.level) },
+    log: readLog(log),
     stopGraceMs: root.member("stopGrace").durationMs(DEFAULT_SETTINGS.stopGraceMs, { min: 0, max: DAY_MS }),
   };
+}
+
+function readLog(node: SettingNode): Settings["log"] {
+  const level = node.member("level").choice(LEVELS, DEFAULT_SETTINGS.log.level);
+  const every = node.member("figuresEvery");
+  return { level, ...(every.isSet && { figuresEveryMs: every.durationMs(0, { min: 1_000, max: DAY_MS }) }) };
 }
 
 function readAddress(node: SettingNode, fallback: { readonly host: string; readonly port: number }) {

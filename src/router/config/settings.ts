@@ -13,6 +13,9 @@ export interface Settings {
   readonly journal: JournalSettings;
   readonly snapshots: SnapshotSettings;
   readonly directory: DirectorySettings;
+  /** Used where the directory is shared: elsewhere there are no other routers. */
+  readonly peers: PeerSettings;
+  readonly node: NodeSettings;
   /** For whatever lies in AWS. */
   readonly aws: AwsSettings;
   readonly ingress: IngressSettings;
@@ -21,7 +24,8 @@ export interface Settings {
   readonly functions: readonly FunctionSettings[];
   /** What the operator sets for a type wins over what its function wishes. */
   readonly types: Readonly<Record<string, Partial<TypePolicy>>>;
-  readonly log: { readonly level: LogLevel };
+  /** `figuresEveryMs`: how often the figures of alarms and autoscaling are a line of the log; left out: never. */
+  readonly log: { readonly level: LogLevel; readonly figuresEveryMs?: number };
   /** How long an orderly stop waits for what is under way. */
   readonly stopGraceMs: number;
 }
@@ -59,6 +63,20 @@ export interface S3SnapshotSettings {
 export interface DynamoDirectorySettings {
   readonly kind: "dynamodb";
   readonly table: string;
+}
+
+export interface PeerSettings {
+  /** Port 0: any that is free. */
+  readonly listen: ListenAddress;
+  /** The host, or `host:port`, that others reach this router at; null: that of `listen`, or the machine's address. */
+  readonly advertise: string | null;
+  /** Paths of PEM files. Null: whoever reaches the port is taken for a router. */
+  readonly tls: { readonly certificate: string; readonly key: string; readonly authority: string } | null;
+}
+
+export interface NodeSettings {
+  /** Its share of the shards, compared with other routers'. */
+  readonly capacity: number;
 }
 
 /** Null: what the SDK finds by itself (environment, profile, the machine's or the task's role). */
@@ -153,6 +171,8 @@ export const DEFAULT_SETTINGS: Settings = {
   journal: LOCAL,
   snapshots: LOCAL,
   directory: LOCAL,
+  peers: { listen: { host: "127.0.0.1", port: 0 }, advertise: null, tls: null },
+  node: { capacity: 1 },
   aws: { region: null, endpoint: null },
   ingress: { auth: { kind: "none" }, limits: DEFAULT_LIMITS, keepHeaders: [], cors: null, allowUnauthenticated: false },
   admin: { auth: { kind: "none" }, allowUnauthenticated: false },

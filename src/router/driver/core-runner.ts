@@ -3,20 +3,25 @@
  * request that was on its way in an incarnation that ended is answered `outcome_unknown`: nobody can say any more.
  */
 
+import type { Answer } from "../../core/answer.js";
 import type { CoreSettings, CoreTools } from "../../core/core-settings.js";
-import type { Answer, EndReason } from "../../core/effect.js";
-import type { ActiveDeployment, TypePlacement } from "../../core/input.js";
+import type { CoreSnapshot } from "../../core/core-snapshot.js";
+import type { EndReason } from "../../core/effect.js";
+import type { ActiveDeployment, Input, TypePlacement } from "../../core/input.js";
 import { RefusedCommands } from "../../core/log/refused-commands.js";
-import { type CoreSnapshot, RouterCore } from "../../core/router-core.js";
+import { RouterCore } from "../../core/router-core.js";
 import type { EntropyPort } from "../../ports/clock.js";
 import type { CoreLink, RequestInput, RequestListener } from "../ingress/core-link.js";
 import { RequestTable } from "../ingress/request-table.js";
 import { type DriverObserver, type DriverPorts, Incarnation } from "./incarnation.js";
+import type { PeerNetwork } from "./peer-network.js";
 
 export interface RunnerOptions {
   readonly settings: Omit<CoreSettings, "incarnation" | "freshClusterId" | "nonceSeed" | "placements">;
   readonly tools: Omit<CoreTools, "refusedCommands">;
-  readonly ports: DriverPorts;
+  readonly ports: Omit<DriverPorts, "peers">;
+  /** Null where there are no other routers. */
+  readonly network: PeerNetwork | null;
   readonly entropy: EntropyPort;
   readonly observer: DriverObserver | null;
   readonly log: RunnerLog;
@@ -34,7 +39,6 @@ const FAILED_STARTS_MAX = 5;
 const RESTART_AFTER_MS = 200;
 /** The same trouble of the storage is said again after this time. */
 const TROUBLE_EVERY_MS = 10_000;
-const STANDING_BY_EVERY_MS = 30_000;
 /** The core itself answers calls that never ran; whatever is open this long after its deadline runs, or waits for storage. */
 const DEADLINE_GRACE_MS = 500;
 const SWEEP_EVERY_MS = 500;
@@ -54,8 +58,10 @@ export class CoreRunner implements CoreLink {
   #failedStarts = 0;
   #trouble: string | null = null;
   #troubleSaidAtMs = 0;
-  #standingBySaidAtMs = -Infinity;
   #isStopping = false;
+  #living = "";
+  /** Resolves `leave`. */
+  #left: (() => void) | null = null;
   #cancelSweep: (() => void) | null = null;
   readonly #resolveEnd: (end: RunnerEnd) => void;
   readonly #resolveStarted: () => void;
@@ -88,9 +94,11 @@ export class CoreRunner implements CoreLink {
       { ...tools, refusedCommands: this.#refusedCommands },
     );
     this.#startedAtMs = ports.clock.monotonicMs();
+    const peers = this.#options.network?.attach(incarnation, (input) => this.#heard(incarnation, input)) ?? null;
+    this.#living = incarnation;
     this.#incarnation = new Incarnation(
       core,
-      ports,
+      { ...ports, peers },
       {
         output: (effect) => {
           if (effect.kind === "answer") this.#requests.answer(effect.request, effect.answer);
@@ -99,12 +107,14 @@ export class CoreRunner implements CoreLink {
         started: () => {
           this.#options.log.info(
             { incarnation, ms: Math.round(ports.clock.monotonicMs() - this.#startedAtMs) },
-            "all shards are open",
+            "the router serves: what should be here is open",
           );
           this.#resolveStarted();
         },
         ended: (reason) => this.#over(reason),
-        standingBy: (other) => this.#standingBy(other),
+        watching: (other) => this.#watching(other),
+        shardsChanged: (owned) => this.#options.log.info({ incarnation, owned }, "shards have come or gone"),
+        left: (left) => this.#leftWith(left),
         shardRefused: (shard, message) =>
           this.#options.log.error({ shard, detail: message }, "the shard cannot be read and serves nobody; the others go on"),
         troubled: (what, code, message) => this.#troubled(what, code, message),
@@ -114,14 +124,11 @@ export class CoreRunner implements CoreLink {
     this.#incarnation.submit({ kind: "deploymentsChanged", deployments: this.#deployments, placements: this.#placements });
   }
 
-  /** Two routers on one cluster: right while one replaces the other, and a mistake else. Said now and then. */
-  #standingBy(other: string): void {
-    const nowMs = this.#options.ports.clock.monotonicMs();
-    if (nowMs - this.#standingBySaidAtMs < STANDING_BY_EVERY_MS) return;
-    this.#standingBySaidAtMs = nowMs;
-    this.#options.log.warn(
+  /** It may be another node of the cluster, or what a crash has left: within seconds it is known. */
+  #watching(other: string): void {
+    this.#options.log.info(
       { incarnation: other },
-      "another router serves this cluster: this one stands by, and takes over when that one stops. If it was started by mistake, stop it",
+      "another router is here, or was: what it owns waits until it has shown that it lives",
     );
   }
 
@@ -139,6 +146,26 @@ export class CoreRunner implements CoreLink {
     this.#deployments = deployments;
     this.#placements = placements;
     this.#incarnation?.submit({ kind: "deploymentsChanged", deployments, placements });
+  }
+
+  /** Other routers take the shards over, as many as they can, while this one serves on. Resolves when they have, or it is in vain. */
+  leaveCluster(): Promise<void> {
+    const incarnation = this.#incarnation;
+    if (incarnation === null || incarnation.isOver || this.#isStopping) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#left = resolve;
+      incarnation.submit({ kind: "leaveAsked" });
+    });
+  }
+
+  #leftWith(shards: number): void {
+    if (shards > 0) this.#options.log.info({ shards }, "nobody else has taken these shards; they are released");
+    this.#left?.();
+    this.#left = null;
+  }
+
+  #heard(incarnation: string, input: Input): void {
+    if (this.#living === incarnation) this.#incarnation?.submit(input);
   }
 
   /** Finishes what is accepted, flushes, releases the shards, seals the log. `ended` resolves then. */
@@ -208,6 +235,8 @@ export class CoreRunner implements CoreLink {
     const { log, ports } = this.#options;
     const hasWritten = (this.#incarnation?.core.snapshot().durablePosition ?? 0) > 0;
     this.#incarnation = null;
+    this.#options.network?.detach();
+    this.#leftWith(0);
     this.#failRequests();
     if (reason.kind !== "fenced") return this.#finish(reason);
     if (this.#isStopping) return this.#finish({ kind: "stopped" });
@@ -232,6 +261,7 @@ export class CoreRunner implements CoreLink {
   #finish(end: RunnerEnd): void {
     this.#cancelSweep?.();
     this.#incarnation = null;
+    this.#leftWith(0);
     this.#failRequests();
     if (end.kind !== "stopped") this.#options.log.error({ end }, "the router has ended");
     this.#resolveStarted();

@@ -5,6 +5,8 @@
  */
 import type { Effect, EndReason } from "../../core/effect.js";
 import type { Input } from "../../core/input.js";
+import type { LogId } from "../../core/log/record.js";
+import type { PeerFrame } from "../../core/peers/frames.js";
 import type { RouterCore } from "../../core/router-core.js";
 import { unreachable } from "../../core/unreachable.js";
 import type { ClockPort } from "../../ports/clock.js";
@@ -22,6 +24,15 @@ export interface DriverPorts {
   readonly compactor: CompactorPort;
   readonly clock: ClockPort;
   readonly invokerOf: InvokerOf;
+  /** Null where there are no other routers. */
+  readonly peers: PeerSender | null;
+}
+
+/** The way to other routers, by their incarnations. Best effort, synchronous. */
+export interface PeerSender {
+  send(to: LogId, frame: PeerFrame): void;
+  /** All that are there, and where they are reached. */
+  known(peers: readonly { readonly incarnation: LogId; readonly address: string }[]): void;
 }
 
 /** What the driver tells of what it does, for metrics and traces. Called on the hot path: must be cheap, must not throw. */
@@ -38,8 +49,11 @@ export interface OutputSink {
   output(effect: Effect & { readonly kind: "answer" | "feed" }): void;
   started(): void;
   ended(reason: EndReason): void;
-  /** Another router serves the cluster; this one starts when that one is over. */
-  standingBy?(incarnation: string): void;
+  /** Whether another router lives is not known yet: what it owns waits until it has shown it, or has not. */
+  watching?(incarnation: string): void;
+  shardsChanged?(owned: number): void;
+  /** After `leaveAsked`: other routers have what they could take; so many shards are left. */
+  left?(shards: number): void;
   /** For the operator's eyes: a shard cannot be read, and serves nobody. */
   shardRefused?(shard: number, message: string): void;
   /** The storage did not do what it was asked, or cannot say; the core tries again, or looks. For the operator's eyes. */
@@ -180,8 +194,16 @@ export class Incarnation {
         return this.#store(effect);
       case "started":
         return this.#sink.started();
-      case "standingBy":
-        return this.#sink.standingBy?.(effect.incarnation);
+      case "peerSend":
+        return this.#ports.peers?.send(effect.to, effect.frame);
+      case "peersKnown":
+        return this.#ports.peers?.known(effect.peers);
+      case "watching":
+        return this.#sink.watching?.(effect.incarnation);
+      case "shardsChanged":
+        return this.#sink.shardsChanged?.(effect.owned);
+      case "left":
+        return this.#sink.left?.(effect.shards);
       case "shardRefused":
         return this.#sink.shardRefused?.(effect.shard, effect.message);
       case "ended":

@@ -1,5 +1,5 @@
 /** What the core answered, as an HTTP response. */
-import type { Answer, Problem } from "../../core/effect.js";
+import type { Answer, Problem } from "../../core/answer.js";
 import type { EntityAddress } from "../../core/entity/address.js";
 import type { Outcome, Payload } from "../../core/entity/command.js";
 import type { HistoryEvent } from "../../core/entity/invocation.js";

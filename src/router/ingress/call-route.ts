@@ -12,7 +12,7 @@ import type { Exchange } from "./exchange.js";
 import { DELAY_MAX_MS, KEY_CHARACTERS_MAX } from "./ingress-limits.js";
 import { jsonRefusal } from "./json-check.js";
 import type { Refusal } from "./problem-document.js";
-import { parseParameters } from "./query-parameters.js";
+import { CONSISTENCY_REFUSAL, parseParameters, strictness } from "./query-parameters.js";
 import type { Target } from "./request-target.js";
 import { methodRefusal, type RouteContext, shown } from "./route-context.js";
 
@@ -43,12 +43,14 @@ export function serveCall(
 }
 
 function serveQueryByGet(context: RouteContext, exchange: Exchange, target: CallTarget, caller: Caller | null): Refusal | null {
-  const parameters = parseParameters(target.query, ["input"]);
+  const parameters = parseParameters(target.query, ["input", "consistency"]);
   if (parameters.kind === "refused") return { code: "bad_parameter", detail: parameters.detail };
+  const isStrict = strictness(parameters.values.consistency);
+  if (isStrict === null) return { code: "bad_parameter", detail: CONSISTENCY_REFUSAL };
   const deadline = deadlineOf(context, exchange);
   if (typeof deadline !== "number") return deadline;
   const body = Buffer.from(parameters.values.input ?? "");
-  return submitCall(context, exchange, target, caller, { ...PLAIN_CALL, deadlineMs: deadline }, body);
+  return submitCall(context, exchange, target, caller, { ...PLAIN_CALL, deadlineMs: deadline, isStrict }, body);
 }
 
 interface CallOptions {
@@ -57,9 +59,10 @@ interface CallOptions {
   readonly delayMs: number;
   readonly deadlineMs: number;
   readonly key: string | null;
+  readonly isStrict: boolean;
 }
 
-const PLAIN_CALL: CallOptions = { kind: "options", mode: "call", delayMs: 0, deadlineMs: 0, key: null };
+const PLAIN_CALL: CallOptions = { kind: "options", mode: "call", delayMs: 0, deadlineMs: 0, key: null, isStrict: false };
 
 function callOptions(
   context: RouteContext,
@@ -74,18 +77,20 @@ function callOptions(
   if (key !== null && (key === "" || key.length > KEY_CHARACTERS_MAX)) {
     return refusedOption("bad_header", `Idempotency-Key takes 1 to ${KEY_CHARACTERS_MAX} characters`);
   }
-  if (target.query === "") return { kind: "options", mode: "call", delayMs: 0, deadlineMs: deadline, key };
+  if (target.query === "") return { ...PLAIN_CALL, deadlineMs: deadline, key };
 
-  const parameters = parseParameters(target.query, isQuery ? [] : ["mode", "delay"]);
+  const parameters = parseParameters(target.query, isQuery ? ["consistency"] : ["mode", "delay"]);
   if (parameters.kind === "refused") return refusedOption("bad_parameter", parameters.detail);
-  const { mode = "call", delay } = parameters.values as { mode?: string; delay?: string };
+  const { mode = "call", delay, consistency } = parameters.values as { mode?: string; delay?: string; consistency?: string };
+  const isStrict = strictness(consistency);
+  if (isStrict === null) return refusedOption("bad_parameter", CONSISTENCY_REFUSAL);
   if (mode !== "call" && mode !== "send") return refusedOption("bad_parameter", "'mode' is 'call' or 'send'");
-  if (delay === undefined) return { kind: "options", mode, delayMs: 0, deadlineMs: deadline, key };
+  if (delay === undefined) return { kind: "options", mode, delayMs: 0, deadlineMs: deadline, key, isStrict };
   if (mode === "call") return refusedOption("bad_parameter", "'delay' needs mode=send: nobody waits that long for a reply");
   const delayMs = parseDuration(delay);
   if (delayMs === null) return refusedOption("bad_parameter", `'delay' is ${DURATION_FORM}`);
   if (delayMs > DELAY_MAX_MS) return refusedOption("delay_too_long", `a delay is at most ${formatDuration(DELAY_MAX_MS)}`);
-  return { kind: "options", mode, delayMs, deadlineMs: deadline, key };
+  return { kind: "options", mode, delayMs, deadlineMs: deadline, key, isStrict };
 }
 
 function refusedOption(code: Refusal["code"], detail: string): { readonly kind: "refused"; readonly refusal: Refusal } {
@@ -103,7 +108,7 @@ function submitCall(
   const refusal = body.length === 0 ? null : jsonRefusal(body);
   if (refusal !== null) return refusal;
   const { type, id, name } = target;
-  const { key, mode, delayMs, deadlineMs } = options;
+  const { key, mode, delayMs, deadlineMs, isStrict } = options;
   const to = { type, id };
   const trace = context.tracing.commandArrived(exchange.request.headers, type, name);
   context.core.submit({
@@ -121,6 +126,8 @@ function submitCall(
     mode,
     delayMs,
     isAdmin: context.isAdmin,
+    isRepeat: false,
+    isStrict,
   });
   return null;
 }

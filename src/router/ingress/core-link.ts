@@ -2,9 +2,9 @@
  * The seam between whoever asks (ingress, admin) and the core. Inputs are queued and taken by the core at the end of the
  * event-loop turn; what comes back goes to the listener that `open` was given.
  */
-import type { Answer, FeedEnd } from "../../core/effect.js";
+import type { Answer, FeedEnd } from "../../core/answer.js";
 import type { HistoryEvent } from "../../core/entity/invocation.js";
-import type { AdminAsked, CommandArrived, ReadAsked } from "../../core/input.js";
+import type { AdminAsked, CommandArrived, ReadAsked } from "../../core/request.js";
 
 export type RequestInput = CommandArrived | ReadAsked | AdminAsked;
 

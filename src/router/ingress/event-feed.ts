@@ -5,7 +5,7 @@
  *     paging --last page--> following --ended--> closed
  *        ^  \--reader slow--> (waits for drain)     (any) --client left--> closed
  */
-import type { Answer, FeedEnd } from "../../core/effect.js";
+import type { Answer, FeedEnd } from "../../core/answer.js";
 import type { EntityAddress } from "../../core/entity/address.js";
 import type { HistoryEvent } from "../../core/entity/invocation.js";
 import { writeProblem } from "./answer-reply.js";

@@ -204,7 +204,14 @@ export const REQUEST_PROBLEMS = {
     "operator",
     "The entity's data cannot be opened",
     "The data of the shard that holds this entity is damaged or incomplete, so it is not served at all.",
-    "The router's log names what is missing; restore it from a backup.",
+    "The router's log names what is missing. Bring it back, or go back to the shard's previous manifest, which loses nothing: 'holdfast shards restore --previous' (docs/operations.md); else restore a backup.",
+  ),
+  shard_moving: retryable(
+    503,
+    "operator",
+    "The entity is on its way to another router",
+    "The shard that holds this entity is moving between routers, or its router has just died, and nobody serves it yet.",
+    "Send the request again, in a second. Nothing of it was begun.",
   ),
   entity_paused: failure(
     503,
@@ -340,6 +347,12 @@ export const ADMIN_PROBLEMS = {
     "It serves already, nothing serves its types yet, another canary has one of them, it is at the address of what serves now, or it is no canary that could end; the detail says which.",
     "Register another version at another address (a Lambda version has its own), or end the other canary first.",
   ),
+  node_not_found: caller(
+    404,
+    "No such router",
+    "No living router of the cluster has this address.",
+    "`holdfast cluster status` shows their addresses.",
+  ),
   nothing_to_roll_back: caller(
     409,
     "Nothing to roll back to",
@@ -424,12 +437,27 @@ export const STORAGE_PROBLEMS = {
   segment_missing: start(
     "A segment is missing",
     "A file that the manifest names is not there. It is never taken for empty.",
-    "The message names the object. In S3, bring it back with 'holdfast shards restore'; else restore it from a backup.",
+    "The message names the object. In S3, bring it back with 'holdfast shards restore'; or go back with 'holdfast shards restore --previous'; else restore it from a backup.",
   ),
   segment_damaged: start(
     "A segment is damaged",
     "A file that the manifest names does not match its checksum. It is never taken for empty.",
-    "The message names the object. In S3, bring it back with 'holdfast shards restore'; else restore it from a backup, and check the disk.",
+    "The message names the object. In S3, bring it back with 'holdfast shards restore'; or go back with 'holdfast shards restore --previous'; else restore it from a backup. Check the disk.",
+  ),
+  shard_owned: start(
+    "The shard is owned",
+    "'holdfast shards restore --previous' changes a shard only while nobody owns it, and its last owner has ended and sealed its log.",
+    "Stop the router in good order (SIGTERM), then run the command again. After a crash, start it once more and stop it.",
+  ),
+  shard_unknown: start(
+    "There is no such shard",
+    "The shard that was named on the command line does not exist: they are numbered from 0.",
+    "Name another one, or none: then all of them are looked at.",
+  ),
+  previous_missing: start(
+    "There is no previous manifest",
+    "The shard keeps nothing to go back to: it was never flushed, it went back already, or nothing was written to it for so long that it was let go.",
+    "In S3, bring segments back with 'holdfast shards restore'; else restore a backup.",
   ),
   document_damaged: start(
     "A document of the directory is damaged",

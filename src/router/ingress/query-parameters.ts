@@ -29,3 +29,11 @@ function list(names: readonly string[]): string {
 function refused<Name extends string>(detail: string): Parameters<Name> {
   return { kind: "refused", detail };
 }
+
+/** What `consistency` takes: `lease` (the default) or `strict`. Null: something else. */
+export function strictness(consistency: string | undefined): boolean | null {
+  if (consistency === undefined || consistency === "lease") return false;
+  return consistency === "strict" ? true : null;
+}
+
+export const CONSISTENCY_REFUSAL = "'consistency' is 'lease' or 'strict'";

@@ -8,7 +8,7 @@ import { EventFeed } from "./event-feed.js";
 import type { Exchange } from "./exchange.js";
 import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX, WAIT_MAX_MS } from "./ingress-limits.js";
 import type { Refusal } from "./problem-document.js";
-import { parseParameters } from "./query-parameters.js";
+import { CONSISTENCY_REFUSAL, parseParameters, strictness } from "./query-parameters.js";
 import type { Target } from "./request-target.js";
 import { methodRefusal, type RouteContext } from "./route-context.js";
 
@@ -20,13 +20,15 @@ export function serveState(context: RouteContext, exchange: Exchange, type: Enti
   if (!type.policy.exposeState && !context.isAdmin) {
     return { code: "not_exposed", detail: `${type.name} does not show its state` };
   }
-  const parameters = parseParameters(target.query, []);
+  const parameters = parseParameters(target.query, ["consistency"]);
   if (parameters.kind === "refused") return { code: "bad_parameter", detail: parameters.detail };
+  const isStrict = strictness(parameters.values.consistency);
+  if (isStrict === null) return { code: "bad_parameter", detail: CONSISTENCY_REFUSAL };
   const deadlineMs = deadlineOf(context, exchange);
   if (typeof deadlineMs !== "number") return deadlineMs;
   const of = address(target);
   const request = exchange.ask(new AnswerReply(exchange, of));
-  context.core.submit({ kind: "stateAsked", request, of, isAdmin: context.isAdmin, deadlineMs });
+  context.core.submit({ kind: "stateAsked", request, of, isAdmin: context.isAdmin, isStrict, deadlineMs });
   return null;
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Answer } from "../../core/effect.js";
+import type { Answer } from "../../core/answer.js";
 import type { RequestListener } from "./core-link.js";
 import { RequestTable } from "./request-table.js";
 

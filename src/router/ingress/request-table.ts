@@ -2,7 +2,7 @@
  * The open requests: which listener waits under which number. Slots are used again, so that a request costs no Map entry;
  * a number carries its slot and how often that slot was used, so that a late answer never meets a stranger.
  */
-import type { Answer, FeedEnd } from "../../core/effect.js";
+import type { Answer, FeedEnd } from "../../core/answer.js";
 import type { HistoryEvent } from "../../core/entity/invocation.js";
 import type { RequestListener } from "./core-link.js";
 

@@ -5,12 +5,13 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Registry } from "prom-client";
 import { MEMORY_ACCOUNTS } from "../../core/admission/memory-budget.js";
+import type { CoreSnapshot } from "../../core/core-snapshot.js";
 import type { InvocationRequest } from "../../core/entity/invocation.js";
-import type { CoreSnapshot } from "../../core/router-core.js";
 import { REQUEST_KINDS, type RequestKind } from "../../ports/request-meter.js";
 import type { OutcomeLabel } from "../ingress/answer-reply.js";
 import type { IngressObserver } from "../ingress/http-ingress.js";
 import { Buckets, BYTES_BOUNDS, COUNT_BOUNDS, TIME_BOUNDS } from "./buckets.js";
+import { exposeCluster } from "./cluster-metrics.js";
 import type { Cost } from "./cost-meter.js";
 import { exposeCounter, exposeGauge, exposeHistogram, type Labels, type Sample } from "./exposition.js";
 
@@ -66,11 +67,20 @@ export class RouterMetrics implements IngressObserver {
     this.#exposeCore(sources);
     this.#exposeDeployments(sources);
     this.#exposeCost(sources);
+    exposeCluster(this.#registry, () => sources.core());
     this.#exposeProcess();
   }
 
   text(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  /** The sum over a metric's labels; null: there is no such metric. */
+  async valueOf(name: string): Promise<number | null> {
+    const metric = this.#registry.getSingleMetric(name);
+    if (metric === undefined) return null;
+    const { values } = await metric.get();
+    return values.reduce((sum, { value }) => sum + value, 0);
   }
 
   stop(): void {

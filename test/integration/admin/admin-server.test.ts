@@ -4,8 +4,10 @@ import { request } from "node:http";
 import { describe, it } from "node:test";
 import { MemoryDirectory } from "../../../src/directory-memory/memory-directory.js";
 import type { DiscoverOutcome } from "../../../src/ports/invoker.js";
+import { documentCodec } from "../../../src/protocol/record/document-codec.js";
 import { type AdminOptions, AdminServer } from "../../../src/router/admin/admin-server.js";
 import { StaticKeys } from "../../../src/router/auth/static-keys.js";
+import { ClusterPlan } from "../../../src/router/cluster-plan.js";
 import { DEFAULT_LIMITS } from "../../../src/router/ingress/ingress-limits.js";
 import { RequestBudget } from "../../../src/router/ingress/request-budget.js";
 import { Registration } from "../../../src/router/registration.js";
@@ -65,6 +67,15 @@ async function withAdmin(overrides: Partial<AdminOptions>, body: (running: Runni
     keepHeaders: [],
     authenticator: null,
     isLocalOnly: true,
+    cluster: {
+      plan: new ClusterPlan({
+        directory: new MemoryDirectory(),
+        codec: documentCodec,
+        entropy: { bytes: (length) => randomBytes(length) },
+        clusterId: () => null,
+      }),
+      view: () => null,
+    },
     isReady: () => true,
     status: () => ({ cluster: "local" }),
     metrics: { contentType: "text/plain; version=0.0.4", text: async () => "holdfast_up 1\n" },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ProblemCode } from "../../../src/core/effect.js";
+import type { ProblemCode } from "../../../src/core/answer.js";
 import { text } from "./fake-core.js";
 import { ask, post, withIngress } from "./running-ingress.js";
 
@@ -133,6 +133,7 @@ describe("a refusal or failure", () => {
     mailbox_full: 429,
     overloaded: 503,
     storage_slow: 503,
+    shard_moving: 503,
     stopping: 503,
     deadline_exceeded: 504,
     outcome_unknown: 504,

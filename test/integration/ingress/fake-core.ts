@@ -1,7 +1,8 @@
 /** A core that answers as a test tells it to, at the end of the turn, as the real one does. */
-import type { Answer, Effect } from "../../../src/core/effect.js";
+import type { Answer } from "../../../src/core/answer.js";
+import type { Effect } from "../../../src/core/effect.js";
 import { DEFAULT_POLICY, type EntityType, type TypePolicy } from "../../../src/core/entity/entity-type.js";
-import type { CommandArrived } from "../../../src/core/input.js";
+import type { CommandArrived } from "../../../src/core/request.js";
 import type { CoreLink, RequestInput, RequestListener } from "../../../src/router/ingress/core-link.js";
 import { RequestTable } from "../../../src/router/ingress/request-table.js";
 import type { TypeCatalog } from "../../../src/router/ingress/type-catalog.js";

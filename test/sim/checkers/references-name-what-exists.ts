@@ -1,10 +1,10 @@
 /**
  * No record that is needed refers to a value that is not there: not when it comes to stand, and not when a value is deleted
  * (RULES.md 11). Needed is what a claim would read: the log has a document, its base is not above the position, and a
- * descriptor names it.
+ * descriptor names it; and what one would read that has gone back to the previous manifest.
  */
 import type { LogId } from "../../../src/core/log/record.js";
-import { nodeKey, SHARD_PREFIX } from "../../../src/core/ownership/documents.js";
+import { type ClosedRange, nodeKey, SHARD_PREFIX } from "../../../src/core/ownership/documents.js";
 import { documentCodec } from "../../../src/protocol/record/document-codec.js";
 import { recordCodec } from "../../../src/protocol/record/record-codec.js";
 import type { History } from "../history.js";
@@ -61,12 +61,13 @@ export class ValueWatch {
 
   #isNeeded(log: LogId, position: number): boolean {
     const node = this.#documents().get(nodeKey(log));
-    if (node === undefined || documentCodec.decodeNode(node.body, this.#clusterId).base > position) return false;
+    const isAboveBase = node !== undefined && documentCodec.decodeNode(node.body, this.#clusterId).base <= position;
     for (const [key, { body }] of this.#documents()) {
       if (!key.startsWith(SHARD_PREFIX)) continue;
-      const { owner, covered, ranges } = documentCodec.decodeDescriptor(body, this.#clusterId);
-      if (owner === log && covered < position) return true;
-      if (ranges.some((range) => range.log === log && range.from <= position && position < range.to)) return true;
+      const { owner, covered, ranges, previous } = documentCodec.decodeDescriptor(body, this.#clusterId);
+      const isNamed = ({ log: of, from, to }: ClosedRange): boolean => of === log && from <= position && position < to;
+      if (previous?.ranges.some(isNamed) === true) return true;
+      if (isAboveBase && ((owner === log && covered < position) || ranges.some(isNamed))) return true;
     }
     return false;
   }

@@ -45,9 +45,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "replay-from-one-too-far",
-    file: "ownership/claim.js",
-    from: "Math.max(former.covered + 1, node.base)",
-    to: "Math.max(former.covered + 2, node.base)",
+    file: "ownership/going-back.js",
+    from: "Math.max(covered + 1, node.base)",
+    to: "Math.max(covered + 2, node.base)",
     why: "The first record that no segment covers is not replayed.",
   },
   {
@@ -187,7 +187,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "values-deleted-while-a-record-needs-them",
     file: "ownership/value-sweep.js",
-    from: "this.#log.takeValuesBelow(base)",
+    from: "this.#log.takeValuesBelow(keptFrom)",
     to: "this.#log.takeValuesBelow(this.#log.durable)",
     why: "Values go as soon as their records are durable, though a restart would have to read them.",
   },
@@ -232,6 +232,27 @@ export const MUTANTS: readonly Mutant[] = [
     from: "next = replaceRun(next, compacted);",
     to: "for (const input of (next = replaceRun(next, compacted), compacted.inputs)) this.#deletions.add(input.object);",
     why: "What a merge has read is deleted while the manifest names it still (RULES.md 11).",
+  },
+  {
+    name: "previous-manifest-not-kept",
+    file: "ownership/custody.js",
+    from: "const kept = namedBy(next);",
+    to: "const kept = namedBy({ ...next, previous: null });",
+    why: "Segments that only the previous manifest names are deleted: nobody can go back to it.",
+  },
+  {
+    name: "previous-manifest-without-the-range-between",
+    file: "ownership/custody.js",
+    from: "between.from < between.to ? [...ranges, between] : ranges",
+    to: "ranges",
+    why: "The previous manifest does not say which records the newest flush holds: whoever goes back loses them.",
+  },
+  {
+    name: "log-trimmed-although-a-previous-manifest-needs-it",
+    file: "ownership/upkeep.js",
+    from: "const previous = this.#tails.map(({ custody }) => custody.previousFrom);",
+    to: "const previous = [];",
+    why: "Records go as soon as segments hold them, so that nothing is left to replay when those are lost.",
   },
   {
     name: "mailbox-without-limit",

@@ -1,0 +1,89 @@
+/** Figures of a core, for metrics and the status page. */
+import type { MemoryBudget } from "./admission/memory-budget.js";
+import type { CommandCounts } from "./deployment/command-tally.js";
+import type { Dispatcher } from "./dispatch/dispatcher.js";
+import type { JoinedNode } from "./joined-node.js";
+import type { LogId } from "./log/record.js";
+import type { NodeDocument, PlanDocument } from "./ownership/documents.js";
+import type { OwnNode } from "./ownership/own-node.js";
+import type { ShardQueues } from "./shard/shard.js";
+import type { CacheBudget } from "./store/cache-budget.js";
+import type { ShardStore } from "./store/shard-store.js";
+
+export type Phase = "claiming" | "replaying" | "open" | "stopping" | "ended";
+
+export interface CoreSnapshot {
+  readonly phase: Phase;
+  readonly shards: number;
+  readonly durablePosition: number;
+  readonly lastPosition: number;
+  /** Records issued and not answered. */
+  readonly appendDepth: number;
+  /** How long the oldest record that is not durable has been closed. */
+  readonly durableLagMs: number;
+  readonly uncommittedBytes: number;
+  /** What a restart would have to read. */
+  readonly tailBytes: number;
+  readonly tailRecords: number;
+  readonly flushing: number;
+  readonly gateHeld: number;
+  /** Entities that something is going on with. */
+  readonly slots: number;
+  /** Messages born and not yet acknowledged. */
+  readonly outbox: number;
+  /** Commands that became dead letters in this incarnation. */
+  readonly deadLetters: number;
+  readonly queues: readonly ShardQueues[];
+  /** Shards that serve nobody, and why. */
+  readonly refusedShards: readonly { readonly shard: number; readonly message: string }[];
+  readonly memory: MemoryBudget;
+  readonly cache: CacheBudget;
+  readonly stores: readonly ShardStore["statistics"][];
+  readonly dispatch: ReturnType<Dispatcher["snapshot"]>;
+  /** What became of commands in this incarnation, by deployment. */
+  readonly commands: ReadonlyMap<string, Readonly<CommandCounts>>;
+  /** Requests under way at other nodes or waiting for their shard, all that were ever sent, and those of others that are served here. */
+  readonly forwarding: { readonly open: number; readonly sent: number; readonly served: number };
+  /** Null until the incarnation has joined its cluster. */
+  readonly cluster: ClusterView | null;
+}
+
+/** The cluster as this node sees it. */
+export interface ClusterView {
+  readonly incarnation: LogId;
+  /** This node first. */
+  readonly nodes: readonly { readonly document: NodeDocument; readonly isLiving: boolean }[];
+  readonly plan: PlanDocument;
+  readonly planToken: string | null;
+  readonly clusterId: Uint8Array;
+  readonly shards: readonly ShardView[];
+  readonly moves: { readonly takenOver: number; readonly handedOff: number };
+  /** How long ago this node's own heartbeat was last confirmed, in ms; null: never. */
+  readonly heartbeatAgeMs: number | null;
+}
+
+export interface ShardView {
+  readonly shard: number;
+  readonly epoch: number;
+  readonly owner: LogId | null;
+  /** Who should own it. */
+  readonly desired: LogId | null;
+}
+
+export function clusterView(node: JoinedNode, ownNode: OwnNode, shards: number): ClusterView {
+  const { membership, map, holdings } = node;
+  const others = membership.others.map(({ document }) => ({ document, isLiving: membership.isLiving(document.incarnation) }));
+  return {
+    incarnation: ownNode.document.incarnation,
+    nodes: [{ document: ownNode.document, isLiving: true }, ...others],
+    plan: membership.plan,
+    planToken: membership.planToken,
+    clusterId: node.clusterId,
+    shards: Array.from({ length: shards }, (_, shard) => {
+      const { epoch, owner } = map.of(shard);
+      return { shard, epoch, owner, desired: holdings.desired(shard) };
+    }),
+    moves: holdings.statistics,
+    heartbeatAgeMs: ownNode.heartbeatAgeMs,
+  };
+}

@@ -1,0 +1,199 @@
+/**
+ * Ends the logs of incarnations that are over: marks a silent one dead, which freezes its base, and only then walks from that
+ * base to the log's end and seals it (RULES.md 1, 2, 4). Any number of nodes may do so at the same time.
+ */
+import type { LogId } from "../log/record.js";
+import type { RecordCodec } from "../log/record-codec.js";
+import { rangesOf } from "./custody.js";
+import type { DirectoryClient, FoundDocument } from "./directory-client.js";
+import { type DocumentCodec, type NodeDocument, nodeKey, SHARD_PREFIX } from "./documents.js";
+import { sealLog } from "./log-end.js";
+import type { OwnNode } from "./own-node.js";
+
+export interface FormerLogSettings {
+  readonly incarnation: LogId;
+  /** How long records that are needed are kept for sure. */
+  readonly recordTtlMs: number;
+  /** Logs that an operator allows to be taken over although some of their records may have expired. */
+  readonly acceptLossOf: readonly LogId[];
+}
+
+export interface FormerLogTools {
+  readonly client: DirectoryClient;
+  readonly codec: DocumentCodec;
+  readonly ownNode: OwnNode;
+  readonly clusterId: Uint8Array;
+  readonly recordCodec: RecordCodec;
+  nextToken(): string;
+  nextNonce(): Uint8Array;
+  refuse(code: string, message: string): void;
+  /** The end of a log is known now, or that there is no such log. */
+  ended(log: LogId): void;
+}
+
+/** A log whose end is known. */
+export interface FormerLog {
+  readonly document: NodeDocument;
+  readonly token: string;
+}
+
+export class FormerLogs {
+  readonly #settings: FormerLogSettings;
+  readonly #tools: FormerLogTools;
+  readonly #formerByLog = new Map<LogId, FormerLog>();
+  /** Named by a descriptor, but without a document: nothing of them exists (RULES.md 15k). */
+  readonly #missing = new Set<LogId>();
+  readonly #ending = new Set<LogId>();
+  /** Whose documents were removed: the last look may still show them. */
+  readonly #forgotten = new Set<LogId>();
+
+  constructor(settings: FormerLogSettings, tools: FormerLogTools) {
+    this.#settings = settings;
+    this.#tools = tools;
+  }
+
+  /** Logs whose end is known and whose document stands. */
+  get all(): readonly FormerLog[] {
+    return [...this.#formerByLog.values()];
+  }
+
+  get size(): number {
+    return this.#formerByLog.size;
+  }
+
+  of(log: LogId): FormerLog | null {
+    return this.#formerByLog.get(log) ?? null;
+  }
+
+  /** Whether nothing will be written to the log any more, and all that was is known. */
+  isOver(log: LogId): boolean {
+    return this.#formerByLog.has(log) || this.#missing.has(log) || this.#forgotten.has(log);
+  }
+
+  /** Its document is removed. */
+  forget(log: LogId): void {
+    this.#formerByLog.delete(log);
+    this.#forgotten.add(log);
+  }
+
+  /** Brings a log whose owner is silent, dead or closed to its end. `found` is how its document was seen. */
+  end(document: NodeDocument, found: { readonly token: string }): void {
+    const log = document.incarnation;
+    if (this.#formerByLog.has(log) || this.#ending.has(log) || this.#forgotten.has(log)) return;
+    this.#ending.add(log);
+    this.#endOther(document, found.token);
+  }
+
+  /** A descriptor names an owner that the last look has not shown: it came later, or has no document at all. */
+  lookFor(log: LogId): void {
+    if (this.isOver(log) || this.#ending.has(log)) return;
+    this.#ending.add(log);
+    this.#tools.client.read(nodeKey(log), (found) => {
+      this.#ending.delete(log);
+      if (found !== null) return;
+      this.#missing.add(log);
+      this.#tools.ended(log);
+    });
+  }
+
+  #endOther(node: NodeDocument, token: string): void {
+    if (this.#mayHaveExpired(node)) return this.#refuseExpired(node);
+    if (node.status !== "alive") return this.#seal(node, token);
+    // Conditional on the version that was seen: whoever has changed it since lives.
+    const dead: NodeDocument = { ...node, status: "dead" };
+    this.#mark(
+      token,
+      dead,
+      (next) => this.#seal(dead, next),
+      (found) => this.#lookAgain(node.incarnation, found),
+    );
+  }
+
+  /** Somebody else has changed the document: if its owner did, it lives. */
+  #lookAgain(log: LogId, found: FoundDocument | null): void {
+    if (found === null) return this.#missed(log);
+    const node = this.#tools.codec.decodeNode(found.body, this.#tools.clusterId);
+    if (node.status === "alive") this.#ending.delete(log);
+    else this.#seal(node, found.token);
+  }
+
+  #missed(log: LogId): void {
+    this.#ending.delete(log);
+    this.#missing.add(log);
+    this.#tools.ended(log);
+  }
+
+  /**
+   * Whether the walk to a log's end could meet positions that have expired, and take the first for the end (RULES.md 3).
+   * Where the end is known nothing is walked: what closed ranges lack shows by itself.
+   */
+  #mayHaveExpired(node: NodeDocument): boolean {
+    const { recordTtlMs, acceptLossOf } = this.#settings;
+    const { nowMs } = this.#tools.ownNode;
+    return node.seal === null && nowMs - node.heardAtMs > recordTtlMs / 2 && !acceptLossOf.includes(node.incarnation);
+  }
+
+  #refuseExpired({ incarnation, heardAtMs }: NodeDocument): void {
+    const days = Math.floor((this.#tools.ownNode.nowMs - heardAtMs) / 86_400_000);
+    const message =
+      `the last sign of life of log ${incarnation} is ${days} days old: records that were not flushed may have expired. ` +
+      `'holdfast start --accept-loss ${incarnation}' takes over what is left`;
+    this.#tools.refuse("records_expired", message);
+  }
+
+  #seal(node: NodeDocument, token: string): void {
+    if (node.seal !== null) return this.#known({ document: node, token });
+    const { client, recordCodec: codec } = this.#tools;
+    const ending = { codec, client, by: this.#settings.incarnation, nextNonce: () => this.#tools.nextNonce() };
+    const sealed = (seal: number): void => {
+      const document = { ...node, seal };
+      this.#mark(
+        token,
+        document,
+        (next) => this.#known({ document, token: next }),
+        (found) => this.#lookAgain(node.incarnation, found),
+      );
+    };
+    sealLog(ending, node.incarnation, node.base, sealed, (code, message) => {
+      if (code === "format_newer") return this.#tools.refuse(code, message);
+      this.#unlessNeeded(
+        node,
+        () => sealed(node.base),
+        () => this.#tools.refuse(code, message),
+      );
+    });
+  }
+
+  #known(former: FormerLog): void {
+    const log = former.document.incarnation;
+    this.#ending.delete(log);
+    this.#formerByLog.set(log, former);
+    this.#tools.ended(log);
+  }
+
+  /**
+   * A log that takes no seal has been removed as a whole if no descriptor names it: its document was deleted before, and
+   * came back by a swap that landed late.
+   */
+  #unlessNeeded({ incarnation }: NodeDocument, then: () => void, needed: () => void): void {
+    const { client, codec, clusterId } = this.#tools;
+    client.list(SHARD_PREFIX, (found) => {
+      const descriptors = found.map(({ document }) => codec.decodeDescriptor(document.body, clusterId));
+      const isNamed = descriptors.some(
+        (one) => one.owner === incarnation || rangesOf(one).some(({ log }) => log === incarnation),
+      );
+      if (isNamed) needed();
+      else then();
+    });
+  }
+
+  #mark(expected: string, next: NodeDocument, then: (token: string) => void, lost: (found: FoundDocument | null) => void): void {
+    const { client, codec, clusterId } = this.#tools;
+    const key = nodeKey(next.incarnation);
+    const token = this.#tools.nextToken();
+    client.swap(key, expected, { token, body: codec.encodeNode(next, clusterId) }, (end) => {
+      if (end === "happened") then(token);
+      else client.read(key, lost);
+    });
+  }
+}
