@@ -75,3 +75,30 @@ test("who names what is not there is told what is: types, and commands that are 
   assert.equal(unknownCommand(cart, "x"), "shop/cart has no command or query 'x'; it has get, put");
   assert.match(unknownCommand(typeOf("shop/cart", [spec("sweep", "internal")]), "x"), /it has none that is public$/);
 });
+
+test("a canary serves its part of a type's entities, until one is taken back", () => {
+  const types = new TypeRegistry([]);
+  const stable = typeOf("shop/cart");
+  const canary = typeOf("shop/cart", [{ name: "put", exposure: "public", inputSchema: null, replySchema: null }]);
+  const deploy = (weight: number) =>
+    types.deploy(
+      [
+        { id: "d-1", types: [stable, typeOf("shop/till")], limits: LIMITS },
+        { id: "d-2", types: [canary], limits: LIMITS, weight },
+      ],
+      [],
+    );
+  deploy(10_000);
+  const cart = { type: "shop/cart", id: "1" };
+  assert.deepEqual(types.servedTo(cart), { deployment: "d-2", type: canary });
+  assert.deepEqual(types.get("shop/cart"), { deployment: "d-1", type: stable }, "of the type in general");
+  assert.equal(types.isOfCanary({ type: "shop/till", id: "1" }), false);
+  assert.equal(types.takeBack({ type: "shop/till", id: "1" }), false);
+  assert.equal(types.takeBack(cart), true);
+  assert.deepEqual(types.servedTo(cart), { deployment: "d-1", type: stable });
+  deploy(9_999);
+  assert.equal(types.isOfCanary(cart), false, "also at another weight");
+  types.deploy([{ id: "d-1", types: [stable], limits: LIMITS }], []);
+  deploy(10_000);
+  assert.equal(types.isOfCanary(cart), true, "a new trial begins with everybody");
+});

@@ -3,7 +3,6 @@
  * change in the directory by compare-and-swap. Deployments never change; what changes is which of them serves a type.
  */
 import { createHash } from "node:crypto";
-import type { Incompatibility } from "../core/deployment/compatibility.js";
 import type { EntityType } from "../core/entity/entity-type.js";
 import type { ActiveDeployment, TypePlacement } from "../core/input.js";
 import type { ClockPort, EntropyPort } from "../ports/clock.js";
@@ -13,7 +12,7 @@ import type { Encoding } from "../protocol/function/contract.js";
 import { isSameEndpoint } from "./config/endpoint-address.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings } from "./config/settings.js";
 import { BookStore } from "./deployment/book-store.js";
-import { type Canary, type CanaryEnd, type CanaryTerms, FAULTS_MAX_DEFAULT } from "./deployment/canary.js";
+import { type Canary, type CanaryTerms, FAULTS_MAX_DEFAULT } from "./deployment/canary.js";
 import { withCanary, withoutCanary } from "./deployment/canary-book.js";
 import { CanaryKeeper, type CommandsOf } from "./deployment/canary-keeper.js";
 import {
@@ -25,8 +24,16 @@ import {
   withoutDeployment,
 } from "./deployment/deployment-book.js";
 import { ManifestProblem, type OperatorPolicies, readManifest } from "./deployment/manifest-reader.js";
+import {
+  type DeploymentView,
+  incompatible,
+  notFound,
+  type RegistrationOutcome,
+  type RegistrationWarning,
+  refused,
+  viewOf,
+} from "./deployment/registration-outcome.js";
 import { Repeated } from "./deployment/repeated.js";
-import type { AdminProblemCode } from "./ingress/problem-table.js";
 import type { TypeCatalog } from "./ingress/type-catalog.js";
 
 export interface RegistrationOptions {
@@ -56,33 +63,8 @@ export interface RegistrationLog {
   error(fields: object, message: string): void;
 }
 
-export interface DeploymentView {
-  readonly id: string;
-  readonly url: string;
-  readonly registeredAtMs: number;
-  readonly types: readonly string[];
-  /** The types it serves now. */
-  readonly activeTypes: readonly string[];
-  /** While it serves a share of the entities of some types. */
-  readonly canary: Canary | null;
-  /** How it ended the last time that it was one. */
-  readonly canaryEnd: CanaryEnd | null;
-}
-
 /** What is not said stays as it is, or has its default. A weight of 0 ends the canary. */
 export type CanaryWish = Partial<CanaryTerms> & Pick<CanaryTerms, "weight">;
-
-/** What was accepted although it may hurt, or what the endpoint gives to think about (`endpoint_notice`). */
-export type RegistrationWarning = Incompatibility | { readonly code: "endpoint_notice"; readonly message: string };
-
-export type RegistrationOutcome =
-  | { readonly kind: "done"; readonly deployment: DeploymentView | null; readonly warnings: readonly RegistrationWarning[] }
-  | {
-      readonly kind: "refused";
-      readonly code: AdminProblemCode;
-      readonly detail: string;
-      readonly reasons: readonly Incompatibility[];
-    };
 
 /** How long an endpoint may take to say what it serves. */
 const DISCOVER_MS = 10_000;
@@ -419,6 +401,7 @@ export class Registration implements TypeCatalog {
       this.#active = deployments;
       const stable = deployments.filter(({ weight }) => weight === undefined);
       this.#typeByName = new Map(stable.flatMap(({ types }) => types).map((type) => [type.name, type]));
+      this.#keeper.begin();
       this.#options.changed(deployments);
       return;
     }
@@ -491,12 +474,7 @@ export class Registration implements TypeCatalog {
   }
 
   #view(id: string): DeploymentView | null {
-    const { deployments, active, canaries, canaryEnds } = this.#book.book;
-    const found = deployments.find((deployment) => deployment.id === id);
-    if (found === undefined) return null;
-    const canary = canaries.find(({ deployment }) => deployment === id) ?? null;
-    const canaryEnd = canaryEnds.findLast(({ deployment }) => deployment === id) ?? null;
-    return { ...found, activeTypes: found.types.filter((name) => active[name] === id), canary, canaryEnd };
+    return viewOf(this.#book.book, id);
   }
 
   #invoker(url: string, encoding?: Encoding): InvokerPort {
@@ -544,17 +522,4 @@ interface Adoption {
 /** Neither ended nor changed since it was looked at. */
 function isUnderWay(book: DeploymentBook, canary: Canary): boolean {
   return book.canaries.some((one) => one.deployment === canary.deployment && one.changedAtMs === canary.changedAtMs);
-}
-
-function incompatible(reasons: readonly Incompatibility[]): Extract<RegistrationOutcome, { readonly kind: "refused" }> {
-  const detail = `${reasons.length} thing(s) that what is stored may need would be missing`;
-  return { kind: "refused", code: "deployment_incompatible", detail, reasons };
-}
-
-function notFound(id: string): Extract<RegistrationOutcome, { readonly kind: "refused" }> {
-  return refused("deployment_not_found", `no deployment '${id.slice(0, 100)}' is registered`);
-}
-
-function refused(code: AdminProblemCode, detail: string): Extract<RegistrationOutcome, { readonly kind: "refused" }> {
-  return { kind: "refused", code, detail, reasons: [] };
 }

@@ -54,6 +54,8 @@ export class Invocations {
     }
     slot.isCanary = isCanary;
     slot.retryAtMs = 0;
+    // What faulted on a canary says nothing of the stable version.
+    for (const item of isCanary ? [] : slot.mailbox) item.faults = 0;
     this.offer(slot);
   }
 
@@ -85,6 +87,7 @@ export class Invocations {
       return null;
     }
     slot.status = "running";
+    slot.ranOnCanary = slot.isCanary;
     slot.attempt = attempt;
     slot.running = count === slot.mailbox.length ? slot.mailbox.splice(0) : slot.mailbox.splice(0, count);
     const isExpired = slot.expiresAtMs !== 0 && slot.expiresAtMs <= this.#context.nowMs;
@@ -225,7 +228,7 @@ export class Invocations {
     countFault(slot, item);
     item.faults++;
     slot.isSuspect = true;
-    const isCall = item.origin.kind === "client" || slot.isCanary;
+    const isCall = item.origin.kind === "client" || slot.ranOnCanary;
     const attemptsMax = isCall ? limits.attemptsOfCallMax : limits.attemptsOfMessageMax;
     if (item.faults >= attemptsMax && this.#takenBack(slot, item)) return;
     if (item.faults >= attemptsMax) return this.giveUp(slot, item, code, message);
@@ -240,7 +243,8 @@ export class Invocations {
    */
   #takenBack(slot: EntitySlot, item: Item): boolean {
     const { host } = this.#context;
-    if (!slot.isCanary || !host.takeBack(slot.address)) return false;
+    // The canary may have ended while the command ran there: then it was never tried on what serves the entity now.
+    if (!slot.ranOnCanary || (slot.isCanary && !host.takeBack(slot.address))) return false;
     item.faults = 0;
     slot.isCanary = false;
     slot.retryAtMs = 0;

@@ -83,8 +83,9 @@ export class EntitySlot implements Runnable {
   /** The commands of the invocation that is under way. */
   running: readonly Item[] = NONE;
   attempt = 0;
-  /** Whether a canary serves it, and where the outcomes of the invocation under way are counted. */
+  /** Whether a canary serves it, whether one ran its last invocation, and where outcomes of that are counted. */
   isCanary = false;
+  ranOnCanary = false;
   counts: CommandCounts = UNCOUNTED;
   /** Not offered before this moment, after a fault. */
   retryAtMs = 0;

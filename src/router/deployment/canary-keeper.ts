@@ -3,7 +3,7 @@
  * (src/core/deployment/canary-watch.ts), and does what that says. Every router judges what it runs itself; the first one that
  * has seen enough changes the book, which all others follow. Looking costs no request.
  */
-import { CanaryWatch } from "../../core/deployment/canary-watch.js";
+import { type CanaryVerdict, CanaryWatch } from "../../core/deployment/canary-watch.js";
 import { type CommandCounts, noCounts } from "../../core/deployment/command-tally.js";
 import type { ClockPort } from "../../ports/clock.js";
 import type { Canary } from "./canary.js";
@@ -42,27 +42,36 @@ export class CanaryKeeper {
     return this.#looks.stop();
   }
 
-  async #look(): Promise<void> {
+  /** The book has changed, and nobody runs by it yet: whatever comes from now on counts for the canaries that are new in it. */
+  begin(): void {
     const book = this.#parts.book();
-    if (book.canaries.length === 0 && this.#watchByKey.size === 0) return;
     const former = this.#watchByKey;
     this.#watchByKey = new Map();
     for (const canary of book.canaries) {
-      // Other terms begin a new trial.
-      const key = `${canary.deployment} ${canary.changedAtMs}`;
-      const trial = { faultsMax: canary.faultsMax / 10_000, forMs: canary.forMs };
-      const watch = former.get(key) ?? new CanaryWatch(trial);
-      this.#watchByKey.set(key, watch);
-      await this.#judge(book, canary, watch);
+      const known = former.get(keyOf(canary));
+      const watch = known ?? new CanaryWatch({ faultsMax: canary.faultsMax / 10_000, forMs: canary.forMs });
+      if (known === undefined) this.#lookAt(book, canary, watch);
+      this.#watchByKey.set(keyOf(canary), watch);
     }
   }
 
-  async #judge(book: DeploymentBook, canary: Canary, watch: CanaryWatch): Promise<void> {
+  async #look(): Promise<void> {
+    const book = this.#parts.book();
+    for (const canary of book.canaries) {
+      const watch = this.#watchByKey.get(keyOf(canary));
+      if (watch !== undefined) await this.#judge(canary, this.#lookAt(book, canary, watch));
+    }
+  }
+
+  #lookAt(book: DeploymentBook, canary: Canary, watch: CanaryWatch): CanaryVerdict {
     const { clock, commandsOf } = this.#parts;
     const stable = new Set(canary.types.map((type) => book.active[type] ?? ""));
     const elapsedMs = clock.nowMs() - canary.changedAtMs;
     const counts = commandsOf(canary.deployment) ?? noCounts();
-    const verdict = watch.look(clock.monotonicMs(), elapsedMs, counts, sumOf([...stable].map(commandsOf)));
+    return watch.look(clock.monotonicMs(), elapsedMs, counts, sumOf([...stable].map(commandsOf)));
+  }
+
+  async #judge(canary: Canary, verdict: CanaryVerdict): Promise<void> {
     if (verdict.kind === "watching") return;
     let trouble: string | null;
     try {
@@ -77,6 +86,11 @@ export class CanaryKeeper {
     }
     this.#trouble = trouble;
   }
+}
+
+/** Other terms begin a new trial. */
+function keyOf({ deployment, changedAtMs }: Canary): string {
+  return `${deployment} ${changedAtMs}`;
 }
 
 function sumOf(counts: readonly (Readonly<CommandCounts> | null)[]): CommandCounts {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type CommandCounts, noCounts } from "../../../src/core/deployment/command-tally.js";
-import type { RegistrationOutcome } from "../../../src/router/registration.js";
+import type { RegistrationOutcome } from "../../../src/router/deployment/registration-outcome.js";
 import { CART, Cluster, LOOK_MS, manifest, type Router, URL_A, URL_B } from "./cluster.js";
 
 const WEIGHT = { weight: 500 };
@@ -189,6 +189,13 @@ describe("the watch over a canary", () => {
     });
     assert.equal(other.said.filter((message) => message.includes("the canary was rolled back")).length, 1);
     assert.equal(router.said.filter((message) => message.includes("the canary was rolled back")).length, 0);
+  });
+
+  it("counts what faults from its very beginning, also before the first look", async () => {
+    const { cluster, router, canary } = await withCanary();
+    router.counts.set(canary, counted({ ran: 20, faulted: 20 }));
+    await cluster.pass(1_000);
+    assert.equal(router.registration.canaries.length, 0);
   });
 
   it("happens once, whoever sees it first", async () => {
