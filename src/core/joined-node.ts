@@ -93,6 +93,7 @@ export class JoinedNode {
       client,
       codec: tools.documentCodec,
       ownNode,
+      refuse: parts.refuse,
       looked: () => this.#looked(),
     });
     this.upkeep = new Upkeep(settings.upkeep, { ownNode, log: this.log, cache, effects }, tickMs);
@@ -179,6 +180,11 @@ export class JoinedNode {
   /** The shard if it is served here at this moment. */
   serving(shard: number): Shard | null {
     return this.holdings.serving(shard);
+  }
+
+  /** Why a shard that is not here serves nobody. */
+  refusalOf(shard: number): string | null {
+    return this.holdings.refusalOf(shard);
   }
 
   /** Other nodes that live, as far as can be seen. */

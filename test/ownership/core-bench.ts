@@ -99,6 +99,8 @@ export class CoreBench {
   readonly storage: Storage;
   readonly core: RouterCore;
   readonly answers = new Map<number, Answer>();
+  /** Shards that were told to serve nobody. */
+  readonly refused: { readonly shard: number; readonly message: string }[] = [];
   /** Why it ended. */
   ended: EndReason | null = null;
   /** How often it has said that another lives. */
@@ -237,6 +239,9 @@ export class CoreBench {
       case "shardsChanged":
       case "left":
         this.standsBy++;
+        return;
+      case "shardRefused":
+        this.refused.push({ shard: effect.shard, message: effect.message });
         return;
       case "ended":
         this.ended = effect.reason;

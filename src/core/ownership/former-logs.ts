@@ -2,11 +2,12 @@
  * Ends the logs of incarnations that are over: marks a silent one dead, which freezes its base, and only then walks from that
  * base to the log's end and seals it (RULES.md 1, 2, 4). Any number of nodes may do so at the same time.
  */
+import { MalformedBytes } from "../bytes/byte-reader.js";
 import type { LogId } from "../log/record.js";
 import type { RecordCodec } from "../log/record-codec.js";
 import { rangesOf } from "./custody.js";
-import type { DirectoryClient, FoundDocument } from "./directory-client.js";
-import { type DocumentCodec, type NodeDocument, nodeKey, SHARD_PREFIX } from "./documents.js";
+import type { DirectoryClient, FoundDocument, ListedDocument } from "./directory-client.js";
+import { type DocumentCodec, type NodeDocument, nodeKey, SHARD_PREFIX, type ShardDescriptor } from "./documents.js";
 import { sealLog } from "./log-end.js";
 import type { OwnNode } from "./own-node.js";
 
@@ -176,15 +177,29 @@ export class FormerLogs {
    * came back by a swap that landed late.
    */
   #unlessNeeded({ incarnation }: NodeDocument, then: () => void, needed: () => void): void {
-    const { client, codec, clusterId } = this.#tools;
-    client.list(SHARD_PREFIX, (found) => {
-      const descriptors = found.map(({ document }) => codec.decodeDescriptor(document.body, clusterId));
-      const isNamed = descriptors.some(
-        (one) => one.owner === incarnation || rangesOf(one).some(({ log }) => log === incarnation),
-      );
+    // One that cannot be read may name it.
+    let isNamed = false;
+    const listed = (found: readonly ListedDocument[]): void => {
+      for (const { document } of found) {
+        const descriptor = this.#descriptorOf(document.body);
+        isNamed ||= descriptor === null || descriptor.owner === incarnation;
+        isNamed ||= descriptor !== null && rangesOf(descriptor).some(({ log }) => log === incarnation);
+      }
       if (isNamed) needed();
       else then();
+    };
+    this.#tools.client.list(SHARD_PREFIX, listed, () => {
+      isNamed = true;
     });
+  }
+
+  #descriptorOf(body: Uint8Array): ShardDescriptor | null {
+    try {
+      return this.#tools.codec.decodeDescriptor(body, this.#tools.clusterId);
+    } catch (error) {
+      if (error instanceof MalformedBytes) return null;
+      throw error;
+    }
   }
 
   #mark(expected: string, next: NodeDocument, then: (token: string) => void, lost: (found: FoundDocument | null) => void): void {
