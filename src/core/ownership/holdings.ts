@@ -167,11 +167,12 @@ export class Holdings {
     return this.#claiming.size === 0 && this.#toOpen.length === 0 && !isMoving;
   }
 
-  /** Some shard of ours should be another living node's. */
+  /** Some shard of ours should be another living node's: by what is known now, and not at the last look. */
   get isWantedElsewhere(): boolean {
-    const { incarnation } = this.#parts;
+    const { incarnation, membership, shards } = this.#parts;
+    const desiredNow = place(membership.living, membership.plan, shards);
     return this.#all.some(({ shard, custody, handOff }) => {
-      const desired = this.desired(shard.shard);
+      const desired = desiredNow[shard.shard] ?? null;
       return handOff !== null || (desired !== null && desired !== incarnation && !custody.isRefused);
     });
   }
