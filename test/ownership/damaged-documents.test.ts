@@ -96,7 +96,10 @@ describe("a shard's descriptor that cannot be read", () => {
     const bench = CoreBench.started("b-1", storage);
     flushTwice(bench);
     const { ranges, previous } = storage.shard(1) ?? assert.fail();
-    assert.ok([...ranges, ...(previous?.ranges ?? [])].every(({ log }) => log !== "a-1"), "the other shard needs it no more");
+    assert.ok(
+      [...ranges, ...(previous?.ranges ?? [])].every(({ log }) => log !== "a-1"),
+      "the other shard needs it no more",
+    );
     bench.run(SWEEP_MS);
     assert.notEqual(storage.node("a-1"), null);
     assert.ok(storage.logs.get("a-1")?.size);
