@@ -78,6 +78,8 @@ export class Holdings {
   /** Ours by their descriptors, to be opened when no claim is under way any more: together they read a log once. */
   #toOpen: { readonly descriptor: ShardDescriptor; readonly token: string }[] = [];
   readonly #askedAtMs = new Map<number, number>();
+  /** When a shard that was asked for may have to be asked for again. */
+  #askAgainAtMs = Infinity;
   readonly #reading = new Set<number>();
   #desired: readonly (LogId | null)[] = [];
   #livingNames = "";
@@ -231,16 +233,16 @@ export class Holdings {
     for (const { handOff } of this.#all) handOff?.turn(tickMs);
     if (this.#isClosed || !this.#parts.membership.hasLooked) return;
     if (this.#isListed && tickMs >= this.#sweepAtMs) this.#list();
-    if (!this.#isDue) return;
+    if (!this.#isDue && tickMs < this.#askAgainAtMs) return;
     this.#isDue = false;
+    this.#askAgainAtMs = Infinity;
     this.#look();
   }
 
   wakeAtMs(): number {
     const tickMs = this.#parts.tickMs();
     if (this.#isDue && !this.#isClosed) return tickMs;
-    let wake = this.#isListing ? Infinity : this.#sweepAtMs;
-    for (const askedAtMs of this.#askedAtMs.values()) wake = Math.min(wake, askedAtMs + ASK_AGAIN_MS);
+    let wake = this.#isListing || this.#isClosed ? Infinity : Math.min(this.#sweepAtMs, this.#askAgainAtMs);
     for (const { handOff } of this.#all) if (handOff !== null) wake = Math.min(wake, handOff.wakeAtMs(tickMs));
     return wake;
   }
@@ -267,6 +269,9 @@ export class Holdings {
       else if (this.desired(shard) === incarnation) this.#seek(shard, owner);
       else this.#askedAtMs.delete(shard);
     }
+    for (const askedAtMs of this.#askedAtMs.values()) {
+      this.#askAgainAtMs = Math.min(this.#askAgainAtMs, askedAtMs + ASK_AGAIN_MS);
+    }
     this.#openClaimed();
   }
 
@@ -287,6 +292,7 @@ export class Holdings {
     const { formers, membership } = this.#parts;
     if (owner === null || formers.isOver(owner)) return this.#claim(shard);
     if (membership.isLiving(owner)) return this.#ask(shard, owner);
+    this.#askedAtMs.delete(shard);
     if (membership.of(owner) === null) formers.lookFor(owner);
   }
 
@@ -304,6 +310,7 @@ export class Holdings {
     const { map, client, codec, incarnation, nextToken, custody } = this.#parts;
     const { standing, epoch } = map.of(shard);
     // Only told: what stands there has to be known before it can be swapped.
+    this.#askedAtMs.delete(shard);
     if (standing === null && epoch > 0) return this.reread(shard);
     const former = standing?.descriptor ?? null;
     const descriptor: ShardDescriptor = {
@@ -318,7 +325,6 @@ export class Holdings {
     };
     const token = nextToken();
     this.#claiming.add(shard);
-    this.#askedAtMs.delete(shard);
     const body = codec.encodeDescriptor(descriptor, custody.clusterId);
     client.swap(shardKey(shard), standing?.token ?? null, { token, body }, (end) => {
       this.#claiming.delete(shard);
