@@ -42,8 +42,8 @@ export class FormerLogs {
   readonly #settings: FormerLogSettings;
   readonly #tools: FormerLogTools;
   readonly #formerByLog = new Map<LogId, FormerLog>();
-  /** Named by a descriptor, but without a document: nothing of them exists (RULES.md 15k). */
-  readonly #missing = new Set<LogId>();
+  /** Without a document: nothing of them exists (RULES.md 15k). With the version that was seen before it was gone, if any. */
+  readonly #missing = new Map<LogId, string | null>();
   readonly #ending = new Set<LogId>();
   /** Whose documents were removed: the last look may still show them. */
   readonly #forgotten = new Set<LogId>();
@@ -81,6 +81,8 @@ export class FormerLogs {
   end(document: NodeDocument, found: { readonly token: string }): void {
     const log = document.incarnation;
     if (this.#formerByLog.has(log) || this.#ending.has(log) || this.#forgotten.has(log)) return;
+    // The last look may still show it.
+    if (this.#missing.get(log) === found.token) return;
     this.#ending.add(log);
     this.#endOther(document, found.token);
   }
@@ -91,9 +93,7 @@ export class FormerLogs {
     this.#ending.add(log);
     this.#tools.client.read(nodeKey(log), (found) => {
       this.#ending.delete(log);
-      if (found !== null) return;
-      this.#missing.add(log);
-      this.#tools.ended(log);
+      if (found === null) this.#missed(log, null);
     });
   }
 
@@ -106,21 +106,21 @@ export class FormerLogs {
       token,
       dead,
       (next) => this.#seal(dead, next),
-      (found) => this.#lookAgain(node.incarnation, found),
+      (found) => this.#lookAgain(node.incarnation, token, found),
     );
   }
 
   /** Somebody else has changed the document: if its owner did, it lives. */
-  #lookAgain(log: LogId, found: FoundDocument | null): void {
-    if (found === null) return this.#missed(log);
+  #lookAgain(log: LogId, token: string, found: FoundDocument | null): void {
+    if (found === null) return this.#missed(log, token);
     const node = this.#tools.codec.decodeNode(found.body, this.#tools.clusterId);
     if (node.status === "alive") this.#ending.delete(log);
     else this.#seal(node, found.token);
   }
 
-  #missed(log: LogId): void {
+  #missed(log: LogId, token: string | null): void {
     this.#ending.delete(log);
-    this.#missing.add(log);
+    this.#missing.set(log, token);
     this.#tools.ended(log);
   }
 
@@ -152,7 +152,7 @@ export class FormerLogs {
         token,
         document,
         (next) => this.#known({ document, token: next }),
-        (found) => this.#lookAgain(node.incarnation, found),
+        (found) => this.#lookAgain(node.incarnation, token, found),
       );
     };
     sealLog(ending, node.incarnation, node.base, sealed, (code, message) => {
