@@ -75,6 +75,8 @@ export type DocumentsFound =
         readonly key: string;
         readonly document: { readonly token: string; readonly body: Uint8Array };
       }[];
+      /** Keys whose documents are not what was written. */
+      readonly damaged?: readonly { readonly key: string; readonly message: string }[];
     }
   | { readonly kind: "failed"; readonly message: string; readonly code?: string };
 

@@ -95,6 +95,7 @@ export class JoinedNode {
       client,
       codec: tools.documentCodec,
       ownNode,
+      refuse: parts.refuse,
       looked: () => this.#looked(),
     });
     this.#formatFloor = new FormatFloor(cluster.recordFormatFloor, { client, codec: tools.documentCodec, ownNode, nextToken });
@@ -182,6 +183,11 @@ export class JoinedNode {
   /** The shard if it is served here at this moment. */
   serving(shard: number): Shard | null {
     return this.holdings.serving(shard);
+  }
+
+  /** Why a shard that is not here serves nobody. */
+  refusalOf(shard: number): string | null {
+    return this.holdings.refusalOf(shard);
   }
 
   /** Other nodes that live, as far as can be seen. */

@@ -63,6 +63,8 @@ class Bench {
   readonly admission = new AdmissionControl(new MemoryBudget(1 << 20, 1 << 10));
   readonly requests: Requests;
   readonly forwarded: number[] = [];
+  /** Of shards that are not here. */
+  readonly refusals = new Map<number, string>();
   lagMs = 0;
 
   constructor(isOpen = true) {
@@ -70,7 +72,8 @@ class Bench {
     types.deploy([{ id: "d-1", types: [cart], limits: LIMITS }], []);
     const upkeep = { tailBytes: 0, tailRecords: 0, recordAgeMs: () => 0 };
     const serving = (shard: number): ShardStub | null => this.shards[shard] ?? null;
-    const opened = { shards: this.shards, serving, peers: [], log: this.log, upkeep } as unknown as OpenNode;
+    const refusalOf = (shard: number): string | null => this.refusals.get(shard) ?? null;
+    const opened = { shards: this.shards, serving, refusalOf, peers: [], log: this.log, upkeep } as unknown as OpenNode;
     if (isOpen) this.admission.opened();
     this.requests = new Requests({
       types,
@@ -171,6 +174,18 @@ test("a refused shard refuses what is for it, with the reason, and nothing else"
   bench.effects.length = 0;
   bench.command({ to: { type: "shop/cart", id: "2" } });
   assert.deepEqual(bench.codes(), []);
+});
+
+test("a shard that is not here and that nobody can open is refused with the reason, and asked of nobody", () => {
+  const bench = new Bench();
+  bench.shards.pop();
+  bench.refusals.set(1, "document_damaged: it is so");
+  bench.command();
+  const [effect] = bench.effects;
+  assert.ok(effect?.kind === "answer" && effect.answer.kind === "problem");
+  assert.equal(effect.answer.problem.code, "shard_refused");
+  assert.match(effect.answer.problem.message, /shard 1 .*document_damaged: it is so/);
+  assert.deepEqual(bench.forwarded, []);
 });
 
 test("slow storage refuses commands and lets queries through", () => {

@@ -22,6 +22,8 @@ export interface OpenNode {
   readonly barrier: Barrier;
   /** The shard if it is served here at this moment. */
   serving(shard: number): Shard | null;
+  /** Why the shard, which is not here, serves nobody; null: it does, or nothing is known. */
+  refusalOf(shard: number): string | null;
   /** All shards that are here, served or not. */
   readonly shards: readonly Shard[];
   /** Other nodes that live. */
@@ -169,12 +171,13 @@ export class Requests {
     if (opened === null) return null;
     const number = this.#parts.shardOf(address);
     const shard = opened.serving(number);
-    if (shard === null) {
-      this.#parts.forwarding.route(number, asked);
+    const refusal = shard === null ? opened.refusalOf(number) : shard.refusal;
+    if (refusal !== null) {
+      this.problem(asked.request, "shard_refused", `shard ${number} serves nobody: ${refusal}`);
       return null;
     }
-    if (shard.refusal !== null) {
-      this.problem(asked.request, "shard_refused", `shard ${shard.shard} serves nobody: ${shard.refusal}`);
+    if (shard === null) {
+      this.#parts.forwarding.route(number, asked);
       return null;
     }
     if (!("isStrict" in asked) || !asked.isStrict) return shard;

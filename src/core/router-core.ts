@@ -105,7 +105,8 @@ export class RouterCore {
       effects: this.#effects,
       ownerOf: (shard) => this.#node?.ownerOf(shard) ?? null,
       epochOf: (shard) => this.#node?.map.of(shard).epoch ?? 0,
-      isServedHere: (shard) => this.#node?.holdings.serving(shard) != null,
+      // What nobody is served is answered here, with the reason.
+      isServedHere: (shard) => this.#node?.serving(shard) != null || this.#node?.refusalOf(shard) != null,
       isComing: (shard) => this.#phase !== "stopping" && this.#node?.holdings.isComing(shard) === true,
       serve: (asked) => this.#requests.take(asked),
       turnAway: (request, shard) => {
@@ -213,7 +214,7 @@ export class RouterCore {
       queues: this.queues,
       outbox: shards.reduce((sum, shard) => sum + shard.state.outbox.size, 0),
       deadLetters: shards.reduce((sum, shard) => sum + shard.deadLettersMade, 0),
-      refusedShards: shards.flatMap(({ shard, refusal }) => (refusal === null ? [] : [{ shard, message: refusal }])),
+      refusedShards: node?.holdings.refused ?? [],
       memory: this.#budget,
       cache: this.#cache,
       stores: shards.map((shard) => shard.state.store.statistics),

@@ -138,6 +138,7 @@ export class DynamoDirectory implements DirectoryPort {
 
   async #list(prefix: string): Promise<DocumentListOutcome> {
     const documents: { key: string; document: Document }[] = [];
+    const damaged: { key: string; message: string }[] = [];
     let from: Item | undefined;
     do {
       let page: Pick<QueryCommandOutput, "Items" | "LastEvaluatedKey">;
@@ -149,13 +150,14 @@ export class DynamoDirectory implements DirectoryPort {
       for (const item of page.Items ?? []) {
         const key = item[KEY_ATTRIBUTE]?.S ?? "";
         const found = await this.#documentOf(key, item);
-        if (found.kind === "failed") return found;
-        documents.push({ key, document: found.document });
+        if (found.kind === "found") documents.push({ key, document: found.document });
+        else if (found.code === "document_damaged") damaged.push({ key, message: found.message });
+        else return found;
       }
       from = page.LastEvaluatedKey;
     } while (from !== undefined);
     documents.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-    return { kind: "listed", documents };
+    return damaged.length === 0 ? { kind: "listed", documents } : { kind: "listed", documents, damaged };
   }
 
   /** At most 1 MB. Keys under a prefix without '/' may lie anywhere: the table is scanned. The router never lists so. */

@@ -58,19 +58,26 @@ export class LocalDirectory implements DirectoryPort {
 
   async list(prefix: string): Promise<DocumentListOutcome> {
     const documents: { readonly key: string; readonly document: Document }[] = [];
+    const damaged: { readonly key: string; readonly message: string }[] = [];
     try {
       this.#check();
       for await (const path of namedFilesBelow(this.#files, this.#folder)) {
         const key = keyOfFileName(path);
         if (key === null || !key.startsWith(prefix)) continue;
-        const stored = await this.#inLine(key, () => this.#load(key));
-        if (stored !== null) documents.push(stored);
+        try {
+          const stored = await this.#inLine(key, () => this.#load(key));
+          if (stored !== null) documents.push(stored);
+        } catch (error) {
+          const { code, message } = storageProblem(error, this.#folder);
+          if (code !== "document_damaged") throw error;
+          damaged.push({ key, message });
+        }
       }
     } catch (error) {
       return failedOutcome(error, this.#folder);
     }
     documents.sort((left, right) => (left.key < right.key ? -1 : 1));
-    return { kind: "listed", documents };
+    return damaged.length === 0 ? { kind: "listed", documents } : { kind: "listed", documents, damaged };
   }
 
   async swap(key: string, expected: string | null, document: Document): Promise<SwapOutcome> {

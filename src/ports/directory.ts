@@ -9,6 +9,7 @@
  * - Tokens are chosen by the writer, random, and never used twice; `body` is opaque, at most 400,000 bytes.
  * - `read` and `list` see every swap that happened before they were called. `list` is sorted by key (by UTF-16 unit).
  * - A key or body beyond the limits throws a RangeError: that is a mistake of the caller.
+ * - A damaged document does not hide the others: `list` names it in `damaged`, without a document. Of a newer format: `failed`.
  * - `failed` and `unknown` carry the stable code of what is wrong with the store, where there is one (docs/errors.md).
  * - After `close` every call answers `unknown` or `failed`; calls in flight have been answered before it resolves.
  */
@@ -28,7 +29,12 @@ export type DocumentReadOutcome =
   | { readonly kind: "failed"; readonly message: string; readonly code?: string };
 
 export type DocumentListOutcome =
-  | { readonly kind: "listed"; readonly documents: readonly { readonly key: string; readonly document: Document }[] }
+  | {
+      readonly kind: "listed";
+      readonly documents: readonly { readonly key: string; readonly document: Document }[];
+      /** Keys whose documents are not what was written (`document_damaged`). */
+      readonly damaged?: readonly { readonly key: string; readonly message: string }[];
+    }
   | { readonly kind: "failed"; readonly message: string; readonly code?: string };
 
 /** Keys: letters, digits, `-`, `_`, `.`, `#`, `:` and `/`; at most 512 characters. */

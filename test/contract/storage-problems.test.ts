@@ -109,7 +109,7 @@ describe("a damaged journal", () => {
 });
 
 describe("a damaged document", () => {
-  test("is refused with its file and what to do; the others are read", async () => {
+  test("is refused with its file and what to do; the others are read and listed, unless one is of a newer version", async () => {
     const folder = await temporaryFolder();
     const files = new NodeFiles();
     const directory = await LocalDirectory.open(files, folder.path);
@@ -131,6 +131,15 @@ describe("a damaged document", () => {
     }
     assert.equal((await directory.read("good")).kind, "found");
     assert.equal((await directory.list("")).kind, "failed");
+    await fs.rm(`${folder.path}/documents/new`);
+    const listed = await directory.list("");
+    assert.ok(listed.kind === "listed");
+    assert.deepEqual(listed.documents, [{ key: "good", document: { token: "t", body: bytes("good") } }]);
+    assert.deepEqual(
+      listed.damaged?.map(({ key }) => key),
+      ["bad"],
+    );
+    assert.match(listed.damaged?.[0]?.message ?? "", /documents\/bad: .*Restore/);
     await directory.close();
     await files.close();
     await folder.remove();

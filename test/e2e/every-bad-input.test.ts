@@ -50,6 +50,12 @@ const BAD_INPUTS: readonly BadInput[] = [
   { what: "damaged journal", codes: ["journal_damaged"], file: "stored-data", test: "because a journal file is damaged" },
   { what: "damaged document", codes: ["document_damaged"], file: "stored-data", test: "because a document is damaged" },
   {
+    what: "damaged document of a shard",
+    codes: ["document_damaged", "shard_refused"],
+    file: "stored-data",
+    test: "because a shard's document is damaged",
+  },
+  {
     what: "damaged segment",
     codes: ["segment_damaged", "shard_refused"],
     file: "stored-data",

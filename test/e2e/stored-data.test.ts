@@ -61,10 +61,15 @@ describe("a router whose data folder is not what it should be", { skip: onlyLoca
     await checkNothingLost();
   });
 
-  it("because a document is damaged is refused, with the file", async () => {
-    await withChange(await aDocument(world.dataPath), 20, null, async () => {
+  it("because a document is damaged that all need is refused, with the file", async () => {
+    await withChange(join(world.dataPath, "documents", "cluster"), 20, null, async () => {
       assert.match(await world.refusedStart(), /documents.*\[document_damaged\]/s);
     });
+    await checkNothingLost();
+  });
+
+  it("because a shard's document is damaged serves all shards but that one, and names the document", async () => {
+    await withChange(await aDocument(world.dataPath), 20, null, () => startAndLook(/document_damaged: shard\/\d{6}: /));
     await checkNothingLost();
   });
 

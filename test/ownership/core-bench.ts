@@ -1,12 +1,14 @@
 /** A whole core over plain storage, with functions that write a state for every command. Time passes only when a test says so. */
 import assert from "node:assert/strict";
-import type { Answer } from "../../src/core/answer.js";
+import type { Answer, FeedEnd } from "../../src/core/answer.js";
 import type { CoreSettings } from "../../src/core/core-settings.js";
 import type { Effect, EndReason } from "../../src/core/effect.js";
 import { DEFAULT_POLICY, type EntityType } from "../../src/core/entity/entity-type.js";
-import type { EntityResult, InvocationEntity } from "../../src/core/entity/invocation.js";
+import type { EntityResult, HistoryEvent, InvocationEntity } from "../../src/core/entity/invocation.js";
 import type { Input } from "../../src/core/input.js";
+import type { LogId } from "../../src/core/log/record.js";
 import { RefusedCommands } from "../../src/core/log/refused-commands.js";
+import type { PeerFrame } from "../../src/core/peers/frames.js";
 import type { CommandArrived } from "../../src/core/request.js";
 import { RouterCore } from "../../src/core/router-core.js";
 import { DEFAULT_STORE_LIMITS } from "../../src/core/store/store-options.js";
@@ -99,10 +101,23 @@ export class CoreBench {
   readonly storage: Storage;
   readonly core: RouterCore;
   readonly answers = new Map<number, Answer>();
+  /** Shards that were told to serve nobody. */
+  readonly refused: { readonly shard: number; readonly message: string }[] = [];
   /** Why it ended. */
   ended: EndReason | null = null;
-  /** How often it has said that another lives. */
-  standsBy = 0;
+  /** Incarnations of which it has said that it does not know yet whether they live. */
+  readonly watching: string[] = [];
+  readonly feeds = new Map<number, { readonly events: readonly HistoryEvent[]; readonly ended: FeedEnd | null }>();
+  /** Ids of all commands that the function has run, in order. */
+  readonly invoked: string[] = [];
+  /** Invocations that the function was silent about. */
+  readonly unanswered: (Effect & { readonly kind: "invoke" })[] = [];
+  /** Shards that it had when it said that others have what they could take. */
+  leftWith: number | null = null;
+  /** Where frames for other routers go; nobody hears them. */
+  onPeerSend: (to: LogId, frame: PeerFrame) => void = () => undefined;
+  /** As the storage's, of this router alone. */
+  intercept: (effect: Effect) => Input | null | undefined = () => undefined;
   nowMs = 0;
   /** What the function answers for an entity, null: nothing; by default a state for whatever was asked. */
   answerOf: (entity: InvocationEntity) => Omit<EntityResult, "n"> | null = written;
@@ -146,11 +161,7 @@ export class CoreBench {
   run(ms = 0): void {
     const untilMs = this.nowMs + ms;
     for (let step = 0; step < STEPS_MAX; step++) {
-      const inputs = this.#inputs;
-      this.#inputs = [];
-      const effects: Effect[] = [];
-      this.core.step({ wallMs: this.nowMs + 1_000_000, monotonicMs: this.nowMs }, inputs, effects);
-      for (const effect of effects) this.#perform(effect);
+      this.step();
       if (this.#inputs.length > 0) continue;
       const wakeAtMs = this.core.wakeAtMs();
       if (wakeAtMs > untilMs) {
@@ -162,6 +173,20 @@ export class CoreBench {
     throw new Error("it does not come to rest");
   }
 
+  /** One step of the core, with what has come in until now. */
+  step(): void {
+    const inputs = this.#inputs;
+    this.#inputs = [];
+    const effects: Effect[] = [];
+    this.core.step({ wallMs: this.nowMs + 1_000_000, monotonicMs: this.nowMs }, inputs, effects);
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  /** Monotonic moment of the next step. */
+  get wakeAtMs(): number {
+    return this.#inputs.length > 0 ? this.nowMs : this.core.wakeAtMs();
+  }
+
   /** Sends a command and gives its request number. */
   put(id: string, type = CART): number {
     const command = this.commandTo(id, type);
@@ -171,7 +196,7 @@ export class CoreBench {
 
   /** A command as it arrives; given twice it is the same one. */
   commandTo(id: string, type = CART): CommandArrived {
-    const request = ++this.#requests;
+    const request = this.nextRequest();
     return {
       kind: "commandArrived",
       isRepeat: false,
@@ -192,9 +217,13 @@ export class CoreBench {
     };
   }
 
+  nextRequest(): number {
+    return ++this.#requests;
+  }
+
   /** Asks for a state and gives the request number. */
   askState(id: string, type = CART, waitMs = Infinity): number {
-    const request = ++this.#requests;
+    const request = this.nextRequest();
     const deadlineMs = this.nowMs + 1_000_000 + waitMs;
     this.give({ kind: "stateAsked", request, of: { type, id }, isAdmin: true, isStrict: false, deadlineMs });
     return request;
@@ -224,25 +253,39 @@ export class CoreBench {
         this.answers.set(effect.request, effect.answer);
         return;
       case "invoke":
-        if (this.isFunctionSilent) return;
+        if (this.isFunctionSilent) return void this.unanswered.push(effect);
+        this.invoked.push(...effect.request.entities.flatMap(({ commands }) => commands.map(({ id }) => id)));
         for (const entity of effect.request.entities) {
           const answer = this.answerOf(entity);
           if (answer !== null) this.give({ kind: "entityFinished", attempt: effect.attempt, result: { n: entity.n, ...answer } });
         }
         this.give({ kind: "invocationEnded", attempt: effect.attempt, end: { kind: "complete" } });
         return;
-      case "watching":
+      case "feed": {
+        const feed = this.feeds.get(effect.request) ?? { events: [], ended: null };
+        this.feeds.set(effect.request, { events: [...feed.events, ...effect.events], ended: effect.ended ?? feed.ended });
+        return;
+      }
       case "peerSend":
+        return this.onPeerSend(effect.to, effect.frame);
+      case "watching":
+        this.watching.push(effect.incarnation);
+        return;
+      case "left":
+        this.leftWith = effect.shards;
+        return;
       case "peersKnown":
       case "shardsChanged":
-      case "left":
-        this.standsBy++;
+        return;
+      case "shardRefused":
+        this.refused.push({ shard: effect.shard, message: effect.message });
         return;
       case "ended":
         this.ended = effect.reason;
         return;
       default: {
-        const input = this.storage.perform(effect);
+        const scripted = this.intercept(effect);
+        const input = scripted === undefined ? this.storage.perform(effect) : scripted;
         if (input !== null) this.give(input);
       }
     }

@@ -4,7 +4,7 @@ import type { Effect } from "../../src/core/effect.js";
 import { BY_ENTITY, placementHash, shardOfHash } from "../../src/core/entity/address.js";
 import type { Input } from "../../src/core/input.js";
 import { CLUSTER_KEY } from "../../src/core/ownership/documents.js";
-import { documentCodec } from "../../src/protocol/record/document-codec.js";
+import { DOCUMENT_FORMAT_VERSION, documentCodec } from "../../src/protocol/record/document-codec.js";
 import { CART, CoreBench, written } from "./core-bench.js";
 import { CLUSTER_ID, codec, Storage } from "./storage.js";
 
@@ -452,7 +452,7 @@ test("documents of a newer format refuse the start by their code", () => {
     storage.putNode({ incarnation: "old-1" });
     storage.putShard({ shard: 0 });
     const document = storage.documents.get(key) ?? assert.fail(key);
-    document.body[3] = 3;
+    document.body[3] = DOCUMENT_FORMAT_VERSION + 1;
     const bench = new CoreBench("a-1", storage);
     bench.run();
     assert.equal(bench.ended?.kind, "refused", key);

@@ -204,7 +204,7 @@ test("kinds, flags and numbers that version 1 does not have are refused", () => 
     [[0], /frame of unknown kind 0/],
     [[12], /frame of unknown kind 12/],
     [[1, 1, 1, 9, 1], /request of unknown kind 9/],
-    [[1, 1, 1, 1, 1, 8], /unknown flags 8/],
+    [[1, 1, 1, 1, 1, 32], /unknown flags 32/],
     [[3, 1, 10], /answer of unknown kind 10/],
     [[3, 1, 3, 0, 3], /unknown status 3/],
     [[4, 1, 0, 5], /unknown reason 5/],

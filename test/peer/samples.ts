@@ -35,8 +35,11 @@ const ARRIVED: Asked = {
 const asked: readonly Asked[] = [
   ARRIVED,
   { ...ARRIVED, hasKey: false, bodyHash: "", deadlineMs: Infinity, metadata: [], mode: "send", delayMs: 5_000, isAdmin: true },
+  { ...ARRIVED, isRepeat: true },
+  { ...ARRIVED, name: "total", hasKey: false, isStrict: true },
   { kind: "stateAsked", request: 301, of: CART, isAdmin: true, isStrict: false, deadlineMs: AT_MS },
   { kind: "stateAsked", request: 301, of: CART, isAdmin: false, isStrict: false, deadlineMs: Infinity },
+  { kind: "stateAsked", request: 301, of: CART, isAdmin: false, isStrict: true, deadlineMs: AT_MS },
   { kind: "eventsAsked", request: 302, of: CART, after: 40, limit: 100, follow: true, isAdmin: false },
   { kind: "outcomeAsked", request: 303, of: CART, commandId: "c-1", untilMs: AT_MS },
   { kind: "timersAsked", request: 304, of: CART, limit: 100 },

@@ -4,7 +4,13 @@ import type { EntityAddress } from "../../src/core/entity/address.js";
 import type { Command, Message, Metadata, Outcome } from "../../src/core/entity/command.js";
 import type { NewEvent } from "../../src/core/entity/invocation.js";
 import type { Consumed, DeadLetter, Entry, EntryBody, Origin, StoredResult, Timer } from "../../src/core/log/entry.js";
-import type { ClosedRange, ClusterDocument, NodeDocument, ShardDescriptor } from "../../src/core/ownership/documents.js";
+import type {
+  ClosedRange,
+  ClusterDocument,
+  NodeDocument,
+  PlanDocument,
+  ShardDescriptor,
+} from "../../src/core/ownership/documents.js";
 import type { SegmentReference } from "../../src/core/store/segment-reference.js";
 
 export const anyText: fc.Arbitrary<string> = fc.string({ unit: "binary", maxLength: 12 });
@@ -188,6 +194,11 @@ export const anyNode: fc.Arbitrary<NodeDocument> = record({
   capacity: anyNumber,
   isLeaving: fc.boolean(),
   recordFormat: anyNumber,
+});
+
+export const anyPlan: fc.Arbitrary<PlanDocument> = record({
+  drained: few(anyText),
+  placed: few(fc.tuple(anyNumber, anyText)),
 });
 
 const anyRange: fc.Arbitrary<ClosedRange> = record({ log: anyText, epoch: anyNumber, from: anyPosition, to: anyPosition });

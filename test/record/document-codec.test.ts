@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { MalformedBytes } from "../../src/core/bytes/byte-reader.js";
-import { NewerFormat } from "../../src/core/ownership/documents.js";
+import { NewerFormat, NO_PLAN } from "../../src/core/ownership/documents.js";
 import { documentCodec as codec, DOCUMENT_FORMAT_VERSION } from "../../src/protocol/record/document-codec.js";
-import { anyCluster, anyClusterId, anyDescriptor, anyNode, spoiled } from "./arbitraries.js";
+import { anyCluster, anyClusterId, anyDescriptor, anyNode, anyPlan, spoiled } from "./arbitraries.js";
 
 const CLUSTER = new Uint8Array(16).fill(7);
 const VERSION_AT = 3;
@@ -19,17 +19,22 @@ const anyDocument = fc.oneof(
     bytes: codec.encodeNode(document, CLUSTER),
     decode: (body: Uint8Array) => codec.decodeNode(body, CLUSTER),
   })),
+  anyPlan.map((document) => ({
+    bytes: codec.encodePlan(document, CLUSTER),
+    decode: (body: Uint8Array) => codec.decodePlan(body, CLUSTER),
+  })),
   anyDescriptor.map((document) => ({
     bytes: codec.encodeDescriptor(document, CLUSTER),
     decode: (body: Uint8Array) => codec.decodeDescriptor(body, CLUSTER),
   })),
 );
 
-test("the three kinds of documents survive their codec", () => {
+test("the four kinds of documents survive their codec", () => {
   fc.assert(
-    fc.property(anyCluster, anyNode, anyDescriptor, anyClusterId, (cluster, node, descriptor, clusterId) => {
+    fc.property(anyCluster, anyNode, anyPlan, anyDescriptor, anyClusterId, (cluster, node, plan, descriptor, clusterId) => {
       assert.deepEqual(codec.decodeCluster(codec.encodeCluster(cluster)), cluster);
       assert.deepEqual(codec.decodeNode(codec.encodeNode(node, clusterId), clusterId), node);
+      assert.deepEqual(codec.decodePlan(codec.encodePlan(plan, clusterId), clusterId), plan);
       assert.deepEqual(codec.decodeDescriptor(codec.encodeDescriptor(descriptor, clusterId), clusterId), descriptor);
     }),
     { numRuns: 300 },
@@ -59,6 +64,8 @@ test("documents of another cluster and of another kind are refused", () => {
   assert.throws(() => codec.decodeNode(codec.encodeDescriptor(descriptor, CLUSTER), CLUSTER), /another kind/);
   assert.throws(() => codec.decodeDescriptor(codec.encodeNode(node, CLUSTER), CLUSTER), /another kind/);
   assert.throws(() => codec.decodeCluster(codec.encodeNode(node, CLUSTER)), /another kind/);
+  assert.throws(() => codec.decodePlan(codec.encodeNode(node, CLUSTER), CLUSTER), /another kind/);
+  assert.throws(() => codec.decodeNode(codec.encodePlan(NO_PLAN, CLUSTER), CLUSTER), /another kind/);
 });
 
 test("a newer version is told as such, whatever follows; so are a codec and a key id that are not known", () => {

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { ByteWriter } from "../../src/core/bytes/byte-writer.js";
 import { encodeUtf8 } from "../../src/core/bytes/utf8.js";
 import { BY_ENTITY, placementHash } from "../../src/core/entity/address.js";
+import type { NodeDocument } from "../../src/core/ownership/documents.js";
 import { BOOKKEEPING_KEY, decodeBookkeeping, encodeBookkeeping } from "../../src/core/store/key-spaces/bookkeeping.js";
 import { cellKey, decodeCell, encodeCell } from "../../src/core/store/key-spaces/cell.js";
 import { deadLetterKey, decodeDeadLetter, encodeDeadLetter } from "../../src/core/store/key-spaces/dead-letter.js";
@@ -38,6 +39,7 @@ import {
   MESSAGE,
   NODE,
   NONCE,
+  PLAN,
   RESULT,
   SHARD,
   SPILLED,
@@ -104,7 +106,7 @@ const FILES: readonly Golden[] = [
     read: (bytes) => documentCodec.decodeCluster(bytes),
   },
   {
-    file: "node-document-2.bin",
+    file: "node-document-3.bin",
     content: NODE,
     written: () => documentCodec.encodeNode(NODE, CLUSTER_ID),
     read: (bytes) => documentCodec.decodeNode(bytes, CLUSTER_ID),
@@ -115,11 +117,27 @@ const FILES: readonly Golden[] = [
     written: () => documentCodec.encodeDescriptor(SHARD, CLUSTER_ID),
     read: (bytes) => documentCodec.decodeDescriptor(bytes, CLUSTER_ID),
   },
+  {
+    file: "plan-document-1.bin",
+    content: PLAN,
+    written: () => documentCodec.encodePlan(PLAN, CLUSTER_ID),
+    read: (bytes) => documentCodec.decodePlan(bytes, CLUSTER_ID),
+  },
 ];
 
-test("node-document-1.bin is read still: its owner was last heard of when it started", () => {
-  const bytes = new Uint8Array(readFileSync(new URL("node-document-1.bin", GOLDEN)));
-  assert.deepEqual(documentCodec.decodeNode(bytes, CLUSTER_ID), { ...NODE, heardAtMs: NODE.startedAtMs });
+/** A router of that time was reached by nobody. */
+const ALONE: NodeDocument = { ...NODE, address: "", capacity: 1, isLeaving: false, recordFormat: 2 };
+
+function oldNode(file: string): NodeDocument {
+  return documentCodec.decodeNode(new Uint8Array(readFileSync(new URL(file, GOLDEN))), CLUSTER_ID);
+}
+
+test("node-document-1.bin is read still: its owner was last heard of when it started, and shares with nobody", () => {
+  assert.deepEqual(oldNode("node-document-1.bin"), { ...ALONE, heardAtMs: NODE.startedAtMs });
+});
+
+test("node-document-2.bin is read still: its owner shares with nobody, and knows no records that are newer than it", () => {
+  assert.deepEqual(oldNode("node-document-2.bin"), ALONE);
 });
 
 test("shard-document-1.bin is read still: it keeps no previous manifest", () => {

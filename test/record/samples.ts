@@ -4,7 +4,7 @@ import { encodeUtf8 } from "../../src/core/bytes/utf8.js";
 import type { Command, Message } from "../../src/core/entity/command.js";
 import type { DeadLetter, Entry, EntryBody, StoredResult, Timer } from "../../src/core/log/entry.js";
 import { type SpilledEntry, valueName } from "../../src/core/log/spilled-value.js";
-import type { ClusterDocument, NodeDocument, ShardDescriptor } from "../../src/core/ownership/documents.js";
+import type { ClusterDocument, NodeDocument, PlanDocument, ShardDescriptor } from "../../src/core/ownership/documents.js";
 
 const AT_MS = 1_763_625_600_123;
 
@@ -170,6 +170,14 @@ export const NODE: NodeDocument = {
   capacity: 2,
   isLeaving: true,
   recordFormat: 2,
+};
+
+export const PLAN: PlanDocument = {
+  drained: ["10.0.3.4:7071", "10.0.3.5:7071"],
+  placed: [
+    [0, "10.0.3.6:7071"],
+    [200, "10.0.3.7:7071"],
+  ],
 };
 
 export const SHARD: ShardDescriptor = {

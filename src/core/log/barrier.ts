@@ -43,7 +43,8 @@ export class Barrier {
     this.#release(this.#waiting.filter(({ issued }) => issued < log.durable));
     if (this.#waiting.length === 0 || this.#isProbing || log.durable < log.last) return;
     this.#isProbing = true;
-    const probed = this.#waiting;
+    // Who comes while the answer is on its way needs a look of its own: this one may have been taken before.
+    const probed = [...this.#waiting];
     const position = log.durable + 1;
     this.#tools.client.readRecords(log.log, position, 1, 1, (bodies) => {
       this.#isProbing = false;

@@ -16,6 +16,22 @@ export interface FoundDocument {
   readonly body: Uint8Array;
 }
 
+export interface ListedDocument {
+  readonly key: string;
+  readonly document: FoundDocument;
+}
+
+/** Without `damaged`, a document that is not what was written refuses the incarnation: it could not do without it. */
+interface Read {
+  readonly found: (found: FoundDocument | null) => void;
+  readonly damaged: ((message: string) => void) | undefined;
+}
+
+interface List {
+  readonly listed: (documents: readonly ListedDocument[]) => void;
+  readonly damaged: ((key: string, message: string) => void) | undefined;
+}
+
 interface Swap {
   readonly key: string;
   readonly expected: string | null;
@@ -30,11 +46,8 @@ const RETRY_MAX_MS = 2_000;
 export class DirectoryClient {
   readonly #effects: Effect[];
   readonly #refuse: (code: string, message: string) => void;
-  readonly #readsByKey = new Map<string, ((found: FoundDocument | null) => void)[]>();
-  readonly #listsByPrefix = new Map<
-    string,
-    ((found: readonly { readonly key: string; readonly document: FoundDocument }[]) => void)[]
-  >();
+  readonly #readsByKey = new Map<string, Read[]>();
+  readonly #listsByPrefix = new Map<string, List[]>();
   readonly #swapByKey = new Map<string, Swap>();
   readonly #recordReads = new Map<
     string,
@@ -52,38 +65,41 @@ export class DirectoryClient {
     this.#refuse = refuse;
   }
 
-  read(key: string, then: (found: FoundDocument | null) => void): void {
+  /** `damaged`: what stands there is not what was written, and the asker can do without it. */
+  read(key: string, then: Read["found"], damaged?: Read["damaged"]): void {
     const waiting = this.#readsByKey.get(key);
     if (waiting !== undefined) {
-      waiting.push(then);
+      waiting.push({ found: then, damaged });
       return;
     }
-    this.#readsByKey.set(key, [then]);
+    this.#readsByKey.set(key, [{ found: then, damaged }]);
     this.#effects.push({ kind: "readDocument", key });
   }
 
   /** As `read`, but never joins one that is on its way already: what happened before this call is seen. */
-  readAnew(key: string, then: (found: FoundDocument | null) => void): void {
+  readAnew(key: string, then: Read["found"], damaged?: Read["damaged"]): void {
+    const again = (): void => this.read(key, then, damaged);
     const waiting = this.#readsByKey.get(key);
-    if (waiting === undefined) this.read(key, then);
-    else waiting.push(() => this.read(key, then));
+    if (waiting === undefined) again();
+    else waiting.push({ found: again, damaged: again });
   }
 
-  list(prefix: string, then: (found: readonly { readonly key: string; readonly document: FoundDocument }[]) => void): void {
+  /** `damaged` is told of each document that is not what was written, before `then` gets the others. */
+  list(prefix: string, then: List["listed"], damaged?: List["damaged"]): void {
     const waiting = this.#listsByPrefix.get(prefix);
     if (waiting !== undefined) {
-      waiting.push(then);
+      waiting.push({ listed: then, damaged });
       return;
     }
-    this.#listsByPrefix.set(prefix, [then]);
+    this.#listsByPrefix.set(prefix, [{ listed: then, damaged }]);
     this.#effects.push({ kind: "listDocuments", prefix });
   }
 
   /** As `list`, but never joins one that is on its way already. */
-  listAnew(prefix: string, then: (found: readonly { readonly key: string; readonly document: FoundDocument }[]) => void): void {
+  listAnew(prefix: string, then: List["listed"], damaged?: List["damaged"]): void {
     const waiting = this.#listsByPrefix.get(prefix);
-    if (waiting === undefined) this.list(prefix, then);
-    else waiting.push(() => this.list(prefix, then));
+    if (waiting === undefined) this.list(prefix, then, damaged);
+    else waiting.push({ listed: () => this.list(prefix, then, damaged), damaged: () => undefined });
   }
 
   /** One swap of a document at a time. */
@@ -146,15 +162,21 @@ export class DirectoryClient {
   }
 
   documentRead(key: string, outcome: DocumentFound): void {
-    if (outcome.kind === "failed") {
-      if (isForGood(outcome.code)) return this.#refuse(outcome.code, outcome.message);
-      if (this.#readsByKey.has(key)) this.#again(() => this.#effects.push({ kind: "readDocument", key }));
-      return;
-    }
     const waiting = this.#readsByKey.get(key) ?? [];
+    if (outcome.kind === "failed") {
+      const isBearable = outcome.code === DAMAGED && waiting.every(({ damaged }) => damaged !== undefined);
+      if (isForGood(outcome.code) && !isBearable) return this.#refuse(outcome.code, outcome.message);
+      if (!isBearable) {
+        if (waiting.length > 0) this.#again(() => this.#effects.push({ kind: "readDocument", key }));
+        return;
+      }
+    }
     this.#readsByKey.delete(key);
     this.#failures = 0;
-    for (const then of waiting) then(outcome.kind === "found" ? outcome.document : null);
+    for (const { found, damaged } of waiting) {
+      if (outcome.kind === "failed") damaged?.(outcome.message);
+      else found(outcome.kind === "found" ? outcome.document : null);
+    }
   }
 
   documentsListed(prefix: string, outcome: DocumentsFound): void {
@@ -164,9 +186,14 @@ export class DirectoryClient {
       if (isForGood(outcome.code)) return this.#refuse(outcome.code, outcome.message);
       return this.#again(() => this.#effects.push({ kind: "listDocuments", prefix }));
     }
+    const [first] = outcome.damaged ?? [];
+    if (first !== undefined && waiting.some(({ damaged }) => damaged === undefined)) return this.#refuse(DAMAGED, first.message);
     this.#listsByPrefix.delete(prefix);
     this.#failures = 0;
-    for (const then of waiting) then(outcome.documents);
+    for (const { listed, damaged } of waiting) {
+      for (const { key, message } of outcome.damaged ?? []) damaged?.(key, message);
+      listed(outcome.documents);
+    }
   }
 
   documentSwapped(key: string, token: string, outcome: SwapEnded): void {
@@ -174,18 +201,23 @@ export class DirectoryClient {
     if (swap === undefined || swap.document.token !== token) return;
     if (outcome.kind === "happened") return this.#settle(swap, "happened");
     // A conflict may be with our own swap, if an earlier try of it landed without our knowing.
-    this.read(key, (found) => {
-      const standing = found?.token ?? null;
-      if (standing === swap.document.token) this.#settle(swap, "happened");
-      else if (standing !== swap.expected) this.#settle(swap, "lost");
-      else {
-        swap.failures++;
-        this.after(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** swap.failures), () => {
-          const { expected, document } = swap;
-          this.#effects.push({ kind: "swapDocument", key, expected, document });
-        });
-      }
-    });
+    this.read(
+      key,
+      (found) => {
+        const standing = found?.token ?? null;
+        if (standing === swap.document.token) this.#settle(swap, "happened");
+        else if (standing !== swap.expected) this.#settle(swap, "lost");
+        else {
+          swap.failures++;
+          this.after(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** swap.failures), () => {
+            const { expected, document } = swap;
+            this.#effects.push({ kind: "swapDocument", key, expected, document });
+          });
+        }
+      },
+      // Whatever it was, it is not what we read: the condition of the swap holds no more.
+      () => this.#settle(swap, "lost"),
+    );
   }
 
   /** False where nobody here has asked. */
@@ -242,8 +274,9 @@ export class DirectoryClient {
   }
 }
 
+const DAMAGED = "document_damaged";
 /** Codes of stored data that no waiting mends: an operator has to (docs/errors.md). */
-const FOR_GOOD: readonly string[] = ["journal_damaged", "document_damaged", "format_newer", "data_unreadable"];
+const FOR_GOOD: readonly string[] = ["journal_damaged", DAMAGED, "format_newer", "data_unreadable"];
 
 function isForGood(code: string | undefined): code is string {
   return code !== undefined && FOR_GOOD.includes(code);

@@ -106,6 +106,12 @@ export function nodeKey(incarnation: LogId): string {
   return `${NODE_PREFIX}${incarnation}`;
 }
 
+/** Null where the key is no shard's. */
+export function shardOfKey(key: string): number | null {
+  const digits = key.startsWith(SHARD_PREFIX) ? key.slice(SHARD_PREFIX.length) : "";
+  return /^\d{6,15}$/.test(digits) ? Number(digits) : null;
+}
+
 /** Sorts by number. */
 export function shardKey(shard: number): string {
   return `${SHARD_PREFIX}${String(shard).padStart(6, "0")}`;

@@ -2,11 +2,12 @@
  * Ends the logs of incarnations that are over: marks a silent one dead, which freezes its base, and only then walks from that
  * base to the log's end and seals it (RULES.md 1, 2, 4). Any number of nodes may do so at the same time.
  */
+import { MalformedBytes } from "../bytes/byte-reader.js";
 import type { LogId } from "../log/record.js";
 import type { RecordCodec } from "../log/record-codec.js";
 import { rangesOf } from "./custody.js";
-import type { DirectoryClient, FoundDocument } from "./directory-client.js";
-import { type DocumentCodec, type NodeDocument, nodeKey, SHARD_PREFIX } from "./documents.js";
+import type { DirectoryClient, FoundDocument, ListedDocument } from "./directory-client.js";
+import { type DocumentCodec, type NodeDocument, nodeKey, SHARD_PREFIX, type ShardDescriptor } from "./documents.js";
 import { sealLog } from "./log-end.js";
 import type { OwnNode } from "./own-node.js";
 
@@ -41,8 +42,8 @@ export class FormerLogs {
   readonly #settings: FormerLogSettings;
   readonly #tools: FormerLogTools;
   readonly #formerByLog = new Map<LogId, FormerLog>();
-  /** Named by a descriptor, but without a document: nothing of them exists (RULES.md 15k). */
-  readonly #missing = new Set<LogId>();
+  /** Without a document: nothing of them exists (RULES.md 15k). With the version that was seen before it was gone, if any. */
+  readonly #missing = new Map<LogId, string | null>();
   readonly #ending = new Set<LogId>();
   /** Whose documents were removed: the last look may still show them. */
   readonly #forgotten = new Set<LogId>();
@@ -80,6 +81,8 @@ export class FormerLogs {
   end(document: NodeDocument, found: { readonly token: string }): void {
     const log = document.incarnation;
     if (this.#formerByLog.has(log) || this.#ending.has(log) || this.#forgotten.has(log)) return;
+    // The last look may still show it.
+    if (this.#missing.get(log) === found.token) return;
     this.#ending.add(log);
     this.#endOther(document, found.token);
   }
@@ -90,9 +93,7 @@ export class FormerLogs {
     this.#ending.add(log);
     this.#tools.client.read(nodeKey(log), (found) => {
       this.#ending.delete(log);
-      if (found !== null) return;
-      this.#missing.add(log);
-      this.#tools.ended(log);
+      if (found === null) this.#missed(log, null);
     });
   }
 
@@ -105,21 +106,21 @@ export class FormerLogs {
       token,
       dead,
       (next) => this.#seal(dead, next),
-      (found) => this.#lookAgain(node.incarnation, found),
+      (found) => this.#lookAgain(node.incarnation, token, found),
     );
   }
 
   /** Somebody else has changed the document: if its owner did, it lives. */
-  #lookAgain(log: LogId, found: FoundDocument | null): void {
-    if (found === null) return this.#missed(log);
+  #lookAgain(log: LogId, token: string, found: FoundDocument | null): void {
+    if (found === null) return this.#missed(log, token);
     const node = this.#tools.codec.decodeNode(found.body, this.#tools.clusterId);
     if (node.status === "alive") this.#ending.delete(log);
     else this.#seal(node, found.token);
   }
 
-  #missed(log: LogId): void {
+  #missed(log: LogId, token: string | null): void {
     this.#ending.delete(log);
-    this.#missing.add(log);
+    this.#missing.set(log, token);
     this.#tools.ended(log);
   }
 
@@ -151,7 +152,7 @@ export class FormerLogs {
         token,
         document,
         (next) => this.#known({ document, token: next }),
-        (found) => this.#lookAgain(node.incarnation, found),
+        (found) => this.#lookAgain(node.incarnation, token, found),
       );
     };
     sealLog(ending, node.incarnation, node.base, sealed, (code, message) => {
@@ -176,15 +177,29 @@ export class FormerLogs {
    * came back by a swap that landed late.
    */
   #unlessNeeded({ incarnation }: NodeDocument, then: () => void, needed: () => void): void {
-    const { client, codec, clusterId } = this.#tools;
-    client.list(SHARD_PREFIX, (found) => {
-      const descriptors = found.map(({ document }) => codec.decodeDescriptor(document.body, clusterId));
-      const isNamed = descriptors.some(
-        (one) => one.owner === incarnation || rangesOf(one).some(({ log }) => log === incarnation),
-      );
+    // One that cannot be read may name it.
+    let isNamed = false;
+    const listed = (found: readonly ListedDocument[]): void => {
+      for (const { document } of found) {
+        const descriptor = this.#descriptorOf(document.body);
+        isNamed ||= descriptor === null || descriptor.owner === incarnation;
+        isNamed ||= descriptor !== null && rangesOf(descriptor).some(({ log }) => log === incarnation);
+      }
       if (isNamed) needed();
       else then();
+    };
+    this.#tools.client.list(SHARD_PREFIX, listed, () => {
+      isNamed = true;
     });
+  }
+
+  #descriptorOf(body: Uint8Array): ShardDescriptor | null {
+    try {
+      return this.#tools.codec.decodeDescriptor(body, this.#tools.clusterId);
+    } catch (error) {
+      if (error instanceof MalformedBytes) return null;
+      throw error;
+    }
   }
 
   #mark(expected: string, next: NodeDocument, then: (token: string) => void, lost: (found: FoundDocument | null) => void): void {

@@ -78,7 +78,7 @@ export class HandOff {
   }
 
   #flush(tickMs: number): void {
-    if (!this.#tools.isLiving(this.to) || tickMs - this.#beganAtMs > FLUSH_MS_MAX) return this.#tools.kept(this);
+    if (!this.#tools.isLiving(this.to) || tickMs - this.#beganAtMs >= FLUSH_MS_MAX) return this.#tools.kept(this);
     if (!this.custody.isIdle) return;
     if (!this.#hasFlushed && this.custody.isDirty) {
       this.#hasFlushed = true;

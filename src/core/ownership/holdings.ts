@@ -7,13 +7,22 @@
  *
  * Nothing here is remembered that the directory does not say: a node that loses its memory begins as a new incarnation.
  */
+import { MalformedBytes } from "../bytes/byte-reader.js";
 import type { Effect } from "../effect.js";
 import type { LogId } from "../log/record.js";
 import type { PeerFrame } from "../peers/frames.js";
 import type { Shard } from "../shard/shard.js";
 import { Custody, type CustodyTools, rangesOf } from "./custody.js";
-import type { DirectoryClient } from "./directory-client.js";
-import { type DocumentCodec, type NodeDocument, nodeKey, SHARD_PREFIX, type ShardDescriptor, shardKey } from "./documents.js";
+import type { DirectoryClient, FoundDocument, ListedDocument } from "./directory-client.js";
+import {
+  type DocumentCodec,
+  type NodeDocument,
+  nodeKey,
+  SHARD_PREFIX,
+  type ShardDescriptor,
+  shardKey,
+  shardOfKey,
+} from "./documents.js";
 import type { FormerLogs } from "./former-logs.js";
 import { openRange } from "./going-back.js";
 import { HandOff } from "./hand-off.js";
@@ -41,7 +50,7 @@ export interface HoldingsParts {
   opened(holdings: readonly Holding[], size: ReplaySize): void;
   /** The shard belongs to another node. `from`: what it may still need of our log begins there; null: nothing. */
   gone(shard: Shard, from: number | null): void;
-  /** The hand-off came to nothing: what waited for its end is served here. */
+  /** The hand-off came to nothing, or the shard is refused: what waits for it gets its answer here. */
   kept(shard: number): void;
   /** All descriptors, as they stand now. */
   listed(descriptors: readonly ShardDescriptor[]): void;
@@ -69,6 +78,8 @@ export class Holdings {
   /** Ours by their descriptors, to be opened when no claim is under way any more: together they read a log once. */
   #toOpen: { readonly descriptor: ShardDescriptor; readonly token: string }[] = [];
   readonly #askedAtMs = new Map<number, number>();
+  /** When a shard that was asked for may have to be asked for again. */
+  #askAgainAtMs = Infinity;
   readonly #reading = new Set<number>();
   #desired: readonly (LogId | null)[] = [];
   #livingNames = "";
@@ -106,6 +117,26 @@ export class Holdings {
     return this.#claiming.has(shard) || this.of(shard) !== null || this.#parts.map.of(shard).owner === this.#parts.incarnation;
   }
 
+  /**
+   * Why nobody is served the shard, though it is nobody else's to serve: its descriptor cannot be read. A node that had it
+   * open before goes on, and is asked as long as it lives.
+   */
+  refusalOf(shard: number): string | null {
+    const { damage, owner } = this.#parts.map.of(shard);
+    if (damage === null || this.of(shard) !== null) return null;
+    return owner !== null && this.#parts.membership.isLiving(owner) ? null : damage;
+  }
+
+  /** Shards that serve nobody, as far as this node can say. */
+  get refused(): readonly { readonly shard: number; readonly message: string }[] {
+    const refused: { readonly shard: number; readonly message: string }[] = [];
+    for (let shard = 0; shard < this.#parts.shards; shard++) {
+      const message = this.of(shard)?.shard.refusal ?? this.refusalOf(shard);
+      if (message !== null) refused.push({ shard, message });
+    }
+    return refused;
+  }
+
   /** All that should be here is open, and what is elsewhere is known to be served, or another's to take over. */
   get isSettled(): boolean {
     const { membership, incarnation, map } = this.#parts;
@@ -113,8 +144,8 @@ export class Holdings {
     if (!membership.isSettled || this.#all.some(({ isOpen }) => !isOpen)) return false;
     return this.#desired.every((desired, shard) => {
       if (desired !== incarnation || this.of(shard) !== null) return true;
-      const { owner } = map.of(shard);
-      return owner !== null && membership.isLiving(owner);
+      const { owner, damage } = map.of(shard);
+      return damage !== null || (owner !== null && membership.isLiving(owner));
     });
   }
 
@@ -138,11 +169,12 @@ export class Holdings {
     return this.#claiming.size === 0 && this.#toOpen.length === 0 && !isMoving;
   }
 
-  /** Some shard of ours should be another living node's. */
+  /** Some shard of ours should be another living node's: by what is known now, and not at the last look. */
   get isWantedElsewhere(): boolean {
-    const { incarnation } = this.#parts;
+    const { incarnation, membership, shards } = this.#parts;
+    const desiredNow = place(membership.living, membership.plan, shards);
     return this.#all.some(({ shard, custody, handOff }) => {
-      const desired = this.desired(shard.shard);
+      const desired = desiredNow[shard.shard] ?? null;
       return handOff !== null || (desired !== null && desired !== incarnation && !custody.isRefused);
     });
   }
@@ -157,11 +189,22 @@ export class Holdings {
     const { client } = this.#parts;
     if (this.#reading.has(shard)) return;
     this.#reading.add(shard);
-    client.readAnew(shardKey(shard), (found) => {
+    const key = shardKey(shard);
+    const read = (): void => {
       this.#reading.delete(shard);
-      if (found !== null) this.#parts.map.seen(this.#decode(found.body), found.token);
       this.changed();
-    });
+    };
+    client.readAnew(
+      key,
+      (found) => {
+        if (found !== null) this.#seen(key, found);
+        read();
+      },
+      (message) => {
+        this.#damaged(key, message);
+        read();
+      },
+    );
   }
 
   /** Another node asks for a shard. It gets it if it should have it by our own view, too; else it asks again. */
@@ -190,16 +233,16 @@ export class Holdings {
     for (const { handOff } of this.#all) handOff?.turn(tickMs);
     if (this.#isClosed || !this.#parts.membership.hasLooked) return;
     if (this.#isListed && tickMs >= this.#sweepAtMs) this.#list();
-    if (!this.#isDue) return;
+    if (!this.#isDue && tickMs < this.#askAgainAtMs) return;
     this.#isDue = false;
+    this.#askAgainAtMs = Infinity;
     this.#look();
   }
 
   wakeAtMs(): number {
     const tickMs = this.#parts.tickMs();
     if (this.#isDue && !this.#isClosed) return tickMs;
-    let wake = this.#isListing ? Infinity : this.#sweepAtMs;
-    for (const askedAtMs of this.#askedAtMs.values()) wake = Math.min(wake, askedAtMs + ASK_AGAIN_MS);
+    let wake = this.#isListing || this.#isClosed ? Infinity : Math.min(this.#sweepAtMs, this.#askAgainAtMs);
     for (const { handOff } of this.#all) if (handOff !== null) wake = Math.min(wake, handOff.wakeAtMs(tickMs));
     return wake;
   }
@@ -220,10 +263,14 @@ export class Holdings {
     this.#endSilent();
     for (let shard = 0; shard < shards; shard++) {
       if (this.of(shard) !== null || this.#claiming.has(shard)) continue;
-      const { owner } = map.of(shard);
-      if (owner === incarnation) this.#adopt(shard);
+      const { owner, damage } = map.of(shard);
+      if (damage !== null) this.#askedAtMs.delete(shard);
+      else if (owner === incarnation) this.#adopt(shard);
       else if (this.desired(shard) === incarnation) this.#seek(shard, owner);
       else this.#askedAtMs.delete(shard);
+    }
+    for (const askedAtMs of this.#askedAtMs.values()) {
+      this.#askAgainAtMs = Math.min(this.#askAgainAtMs, askedAtMs + ASK_AGAIN_MS);
     }
     this.#openClaimed();
   }
@@ -245,6 +292,7 @@ export class Holdings {
     const { formers, membership } = this.#parts;
     if (owner === null || formers.isOver(owner)) return this.#claim(shard);
     if (membership.isLiving(owner)) return this.#ask(shard, owner);
+    this.#askedAtMs.delete(shard);
     if (membership.of(owner) === null) formers.lookFor(owner);
   }
 
@@ -262,6 +310,7 @@ export class Holdings {
     const { map, client, codec, incarnation, nextToken, custody } = this.#parts;
     const { standing, epoch } = map.of(shard);
     // Only told: what stands there has to be known before it can be swapped.
+    this.#askedAtMs.delete(shard);
     if (standing === null && epoch > 0) return this.reread(shard);
     const former = standing?.descriptor ?? null;
     const descriptor: ShardDescriptor = {
@@ -276,7 +325,6 @@ export class Holdings {
     };
     const token = nextToken();
     this.#claiming.add(shard);
-    this.#askedAtMs.delete(shard);
     const body = codec.encodeDescriptor(descriptor, custody.clusterId);
     client.swap(shardKey(shard), standing?.token ?? null, { token, body }, (end) => {
       this.#claiming.delete(shard);
@@ -352,20 +400,55 @@ export class Holdings {
     const { client, formers, membership } = this.#parts;
     // Known to be over before the listing: what it does not name, nobody will need again.
     const ended = formers.all;
-    client.listAnew(SHARD_PREFIX, (found) => {
+    let isWhole = true;
+    const listed = (found: readonly ListedDocument[]): void => {
       this.#isListing = false;
       this.#isListed = true;
-      const descriptors = found.map(({ document }) => {
-        const descriptor = this.#decode(document.body);
-        this.#parts.map.seen(descriptor, document.token);
-        return descriptor;
-      });
-      this.#forget(ended, descriptors);
-      this.#parts.listed(descriptors);
-      // Alone for sure, nobody changes a descriptor but this node.
-      this.#sweepAtMs = membership.wakeAtMs === Infinity ? Infinity : this.#parts.tickMs() + SWEEP_EVERY_MS;
+      const descriptors: ShardDescriptor[] = [];
+      for (const { key, document } of found) {
+        const descriptor = this.#seen(key, document);
+        if (descriptor === null) isWhole = false;
+        else descriptors.push(descriptor);
+      }
+      // What a damaged one names nobody knows.
+      if (isWhole) {
+        this.#forget(ended, descriptors);
+        this.#parts.listed(descriptors);
+      }
+      // Alone for sure, nobody changes a descriptor but this node; only what is damaged is mended by somebody else.
+      const isSteady = membership.wakeAtMs === Infinity && !this.#parts.map.isAnyDamaged;
+      this.#sweepAtMs = isSteady ? Infinity : this.#parts.tickMs() + SWEEP_EVERY_MS;
       this.changed();
+    };
+    client.listAnew(SHARD_PREFIX, listed, (key, message) => {
+      isWhole = false;
+      this.#damaged(key, message);
     });
+  }
+
+  /** The descriptor that was read, made known; null where it is damaged. Of a newer format it ends the incarnation. */
+  #seen(key: string, { token, body }: FoundDocument): ShardDescriptor | null {
+    const { codec, custody, map } = this.#parts;
+    try {
+      const descriptor = codec.decodeDescriptor(body, custody.clusterId);
+      map.seen(descriptor, token);
+      return descriptor;
+    } catch (error) {
+      if (!(error instanceof MalformedBytes)) throw error;
+      this.#damaged(key, error.message);
+      return null;
+    }
+  }
+
+  /** Refuses the shard alone. One that is here needs no descriptor until the next swap, which will tell. */
+  #damaged(key: string, message: string): void {
+    const { map, effects, kept, shards } = this.#parts;
+    const shard = shardOfKey(key);
+    if (shard === null || shard >= shards || this.#isOnItsWay(shard)) return;
+    const told = `document_damaged: ${key}: ${message}`;
+    if (!map.damaged(shard, told)) return;
+    effects.push({ kind: "shardRefused", shard, message: told });
+    kept(shard);
   }
 
   /** Removes what no descriptor names any more (RULES.md 15k): the records of logs that are over, and their documents. */
@@ -395,11 +478,13 @@ export class Holdings {
     this.#all = this.#holdingByShard.filter((holding) => holding !== null);
   }
 
-  get #handingOff(): number {
-    return this.#all.reduce((count, { handOff }) => (handOff === null ? count : count + 1), 0);
+  /** Here, or swapped by us: what was read is older, or will be found out by the next swap. */
+  #isOnItsWay(shard: number): boolean {
+    if (this.of(shard) !== null || this.#claiming.has(shard)) return true;
+    return this.#toOpen.some(({ descriptor }) => descriptor.shard === shard);
   }
 
-  #decode(body: Uint8Array): ShardDescriptor {
-    return this.#parts.codec.decodeDescriptor(body, this.#parts.custody.clusterId);
+  get #handingOff(): number {
+    return this.#all.reduce((count, { handOff }) => (handOff === null ? count : count + 1), 0);
   }
 }

@@ -8,6 +8,7 @@
  * The wait begins at the first sight of a version, and anew for all when a look took long or the own lease lapsed: who cannot
  * see well must not judge (RULES.md 15c). Where a lock proves that nobody else runs there is one look, and no wait.
  */
+import { MalformedBytes } from "../bytes/byte-reader.js";
 import type { LogId } from "../log/record.js";
 import type { DirectoryClient, FoundDocument } from "./directory-client.js";
 import { type DocumentCodec, NO_PLAN, NODE_PREFIX, type NodeDocument, PLAN_KEY, type PlanDocument } from "./documents.js";
@@ -18,6 +19,7 @@ export interface MembershipTools {
   readonly client: DirectoryClient;
   readonly codec: DocumentCodec;
   readonly ownNode: OwnNode;
+  refuse(code: string, message: string): void;
   /** Something may be different now. Called behind every look. */
   looked(): void;
 }
@@ -115,8 +117,7 @@ export class Membership {
   }
 
   #looked(found: readonly { readonly key: string; readonly document: FoundDocument }[], askedAtMs: number): void {
-    const { client, codec, ownNode } = this.#tools;
-    const clusterId = this.#clusterId as Uint8Array;
+    const { client, ownNode } = this.#tools;
     const nowMs = client.tickMs;
     const lease = this.#lease;
     const isClear = lease === null || (nowMs - askedAtMs <= lease.heartbeatEveryMs && ownNode.isLeased);
@@ -124,13 +125,9 @@ export class Membership {
     this.#plan = NO_PLAN;
     this.#planToken = null;
     for (const { key, document: standing } of found) {
-      if (key === PLAN_KEY) {
-        this.#plan = codec.decodePlan(standing.body, clusterId);
-        this.#planToken = standing.token;
-        continue;
-      }
-      const document = codec.decodeNode(standing.body, clusterId);
-      if (document.incarnation === ownNode.document.incarnation) continue;
+      const document = this.#decoded(key, standing);
+      if (document === null) return;
+      if (document === PLAN_KEY || document.incarnation === ownNode.document.incarnation) continue;
       members.set(document.incarnation, this.#seen(document, standing.token, isClear, nowMs));
     }
     this.#memberByLog = members;
@@ -138,6 +135,22 @@ export class Membership {
     this.#hasLooked = true;
     this.#nextLookMs = this.#nextLook(nowMs);
     this.#tools.looked();
+  }
+
+  /** A node, or that it was the plan, which is kept. Null: who is there cannot be told. */
+  #decoded(key: string, { token, body }: FoundDocument): NodeDocument | typeof PLAN_KEY | null {
+    const { codec, refuse } = this.#tools;
+    const clusterId = this.#clusterId as Uint8Array;
+    try {
+      if (key !== PLAN_KEY) return codec.decodeNode(body, clusterId);
+      this.#plan = codec.decodePlan(body, clusterId);
+      this.#planToken = token;
+      return PLAN_KEY;
+    } catch (error) {
+      if (!(error instanceof MalformedBytes)) throw error;
+      refuse("document_damaged", `${key}: ${error.message}`);
+      return null;
+    }
   }
 
   #seen(document: NodeDocument, token: string, isClear: boolean, nowMs: number): Member {

@@ -7,10 +7,12 @@ export interface Whereabouts {
   readonly owner: LogId | null;
   /** The descriptor that says so; null where another node has said so, and none was read. */
   readonly standing: { readonly descriptor: ShardDescriptor; readonly token: string } | null;
+  /** Why the descriptor cannot be read; null: it can, or was not. Until it is mended the shard is nobody's to take. */
+  readonly damage: string | null;
 }
 
 /** A shard that nobody ever owned has no descriptor. */
-const NEVER_OWNED: Whereabouts = { epoch: 0, owner: null, standing: null };
+const NEVER_OWNED: Whereabouts = { epoch: 0, owner: null, standing: null, damage: null };
 
 export class ShardMap {
   readonly #whereaboutsByShard: Whereabouts[];
@@ -33,13 +35,28 @@ export class ShardMap {
   seen(descriptor: ShardDescriptor, token: string): void {
     const { shard, epoch, owner } = descriptor;
     const known = this.of(shard);
-    if (epoch >= known.epoch || known.standing === null) this.#set(shard, { epoch, owner, standing: { descriptor, token } });
+    if (epoch >= known.epoch || known.standing === null)
+      this.#set(shard, { epoch, owner, standing: { descriptor, token }, damage: null });
+  }
+
+  /**
+   * What stands there is no descriptor. What is known of the shard may still be so; what will be read when it is mended is
+   * taken whatever its epoch. False where that was known already.
+   */
+  damaged(shard: number, damage: string): boolean {
+    const known = this.of(shard);
+    this.#whereaboutsByShard[shard] = { ...known, standing: null, damage };
+    return known.damage === null;
+  }
+
+  get isAnyDamaged(): boolean {
+    return this.#whereaboutsByShard.some(({ damage }) => damage !== null);
   }
 
   /** Another node says where the shard is. */
   told(shard: number, epoch: number, owner: LogId | null): void {
     if (shard < this.#whereaboutsByShard.length && epoch > this.of(shard).epoch)
-      this.#set(shard, { epoch, owner, standing: null });
+      this.#set(shard, { epoch, owner, standing: null, damage: this.of(shard).damage });
   }
 
   #set(shard: number, next: Whereabouts): void {

@@ -84,6 +84,9 @@ export class Upkeep {
       tail.previousRecords += read.records;
     }
     for (const custody of custodies) {
+      // One that is back says itself what it needs of our log.
+      this.#lentFromByShard.delete(custody.shard.shard);
+      this.#lentKeptByShard.delete(custody.shard.shard);
       const isClean = custody.descriptor.ranges.length === 0;
       this.#tails.push({
         custody,

@@ -24,7 +24,8 @@ export async function storedShards(directory: DirectoryPort): Promise<StoredShar
   const cluster = answered(await directory.read(CLUSTER_KEY));
   if (cluster.kind === "absent") return null;
   const { clusterId } = documentCodec.decodeCluster(cluster.document.body);
-  const { documents } = answered(await directory.list(SHARD_PREFIX));
+  const { documents, damaged: [damaged] = [] } = answered(await directory.list(SHARD_PREFIX));
+  if (damaged !== undefined) throw new Error(damaged.message);
   const shards = documents.map(({ key, document: { token, body } }) => ({
     key,
     token,

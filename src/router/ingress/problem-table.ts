@@ -461,7 +461,7 @@ export const STORAGE_PROBLEMS = {
   ),
   document_damaged: start(
     "A document of the directory is damaged",
-    "A document that says who owns what is not what was written.",
+    "A document that says who owns what is not what was written. A shard's document refuses that shard alone ('shard_refused'), any other the start.",
     "Do not delete anything. Restore the data directory from a backup, or from a copy of the disk.",
   ),
   records_missing: start(
