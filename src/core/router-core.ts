@@ -80,8 +80,6 @@ export class RouterCore {
   #node: JoinedNode | null = null;
   #closing: Closing | null = null;
   #leaveByMs: number | null = null;
-  /** The others can see that we leave, and so where our shards should be is known anew. */
-  #isLeavingKnown = false;
   /** Of entities with something going on, counted from time to time. */
   #slotBytes = 0;
   readonly #heldBytes = { uncommitted: 0, cache: 0, responses: 0, state: 0 };
@@ -446,14 +444,10 @@ export class RouterCore {
   }
 
   #leaveOn(): void {
-    if (this.#leaveByMs === null || !this.#ownNode.document.isLeaving) return;
+    if (this.#leaveByMs === null) return;
     const holdings = this.#node?.holdings;
-    if (!this.#isLeavingKnown) {
-      this.#isLeavingKnown = true;
-      holdings?.changed();
-      return;
-    }
-    const isDone = holdings === undefined || !holdings.isWantedElsewhere;
+    const isKnown = this.#ownNode.document.isLeaving;
+    const isDone = isKnown && (holdings === undefined || !holdings.isWantedElsewhere);
     if (!isDone && this.#tickMs < this.#leaveByMs) return;
     this.#leaveByMs = null;
     this.#effects.push({ kind: "left", shards: holdings?.all.length ?? 0 });

@@ -241,10 +241,12 @@ export class Holdings {
 
   wakeAtMs(): number {
     const tickMs = this.#parts.tickMs();
-    if (this.#isDue && !this.#isClosed) return tickMs;
-    let wake = this.#isListing || this.#isClosed ? Infinity : Math.min(this.#sweepAtMs, this.#askAgainAtMs);
+    let wake = Infinity;
     for (const { handOff } of this.#all) if (handOff !== null) wake = Math.min(wake, handOff.wakeAtMs(tickMs));
-    return wake;
+    // As in `turn`: what would not be done then is nothing to wake up for.
+    if (this.#isClosed || !this.#parts.membership.hasLooked) return wake;
+    if (this.#isDue) return tickMs;
+    return Math.min(wake, this.#askAgainAtMs, this.#isListing ? Infinity : this.#sweepAtMs);
   }
 
   #look(): void {
@@ -290,9 +292,9 @@ export class Holdings {
   /** A shard that should be here and is not. */
   #seek(shard: number, owner: LogId | null): void {
     const { formers, membership } = this.#parts;
-    if (owner === null || formers.isOver(owner)) return this.#claim(shard);
-    if (membership.isLiving(owner)) return this.#ask(shard, owner);
+    if (owner !== null && membership.isLiving(owner) && !formers.isOver(owner)) return this.#ask(shard, owner);
     this.#askedAtMs.delete(shard);
+    if (owner === null || formers.isOver(owner)) return this.#claim(shard);
     if (membership.of(owner) === null) formers.lookFor(owner);
   }
 
