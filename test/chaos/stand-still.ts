@@ -12,7 +12,7 @@ const LOG_LINES = 15;
 const OPEN_TRIES_MAX = 40;
 /** Metrics that tell what a router waits for. */
 const TELLING =
-  /^holdfast_(requests_open|append_depth|durable_lag_seconds|gate_held|uncommitted_bytes|tail_records|flushing|outbox_messages|shards|peer|lease|forward)/;
+  /^holdfast_(requests_open|append_depth|durable_lag_seconds|gate_held|uncommitted_bytes|tail_records|flushing|outbox_messages|shards|cluster|heartbeat|forward)/;
 
 export class StandStill extends Error {}
 
@@ -62,12 +62,14 @@ export async function whoWaitsForWhat(cluster: RouterCluster, insistence: Insist
 }
 
 async function nodeStory(node: RouterNode): Promise<string> {
-  const [status, metrics] = await Promise.all([node.admin("/v1/status"), node.admin("/metrics")].map(textOf));
+  const asked = ["/v1/status", "/metrics", ...(node.build.hasPeers ? ["/v1/cluster"] : [])];
+  const [status, metrics, cluster] = await Promise.all(asked.map((path) => textOf(node.admin(path))));
   const { cut, isStorm, open } = node.door.state;
   const telling = (metrics ?? "").split("\n").filter((line) => TELLING.test(line));
   return [
     `${node.name}: ${node.state}; store: ${cut === null ? "open" : `cut (${cut})`}${isStorm ? ", storm" : ""}, under way: ${open.join(" ") || "nothing"}`,
     `  status: ${status ?? "no answer"}`,
+    ...(cluster === undefined ? [] : [`  cluster: ${cluster ?? "no answer"}`]),
     ...telling.map((line) => `  ${line}`),
     `  its log ends (${node.logPath}):`,
     ...lastLines(node.logPath).map((line) => `    ${line}`),

@@ -28,6 +28,7 @@ export interface ClusterOptions {
   readonly settings?: readonly string[];
 }
 
+const CLUSTER = "chaos";
 const READY_WITHIN_MS = 60_000;
 /** Whichever node begins first waits for nobody; a build without peers has one node that is ever ready. */
 const ONE_NODE = 1;
@@ -78,6 +79,15 @@ export class RouterCluster {
     await cluster.#prepare();
     for (let index = 0; index < options.nodes; index++) await cluster.add();
     return cluster;
+  }
+
+  /** The table that says who owns what, past all proxies. */
+  get directory(): { readonly endpoint: string; readonly table: string; readonly cluster: string } {
+    return { endpoint: this.#upstream.dynamodb, table: this.#place.directoryTable, cluster: CLUSTER };
+  }
+
+  get shards(): number {
+    return this.#options.shards;
   }
 
   get nodes(): readonly RouterNode[] {
@@ -151,7 +161,7 @@ export class RouterCluster {
 
   #settings(doorUrl: string): readonly string[] {
     return [
-      "cluster: chaos",
+      `cluster: ${CLUSTER}`,
       `shards: ${this.#options.shards}`,
       ...this.#place.lines,
       `aws: { endpoint: '${doorUrl}' }`,
