@@ -43,9 +43,9 @@ async function takesPeers(dist: string): Promise<boolean> {
   const module: unknown = await import(pathToFileURL(join(dist, "src/router/config/read-settings.js")).href);
   const { readSettings } = module as { readSettings(text: string, environment: NodeJS.ProcessEnv): unknown };
   const text = [
-    "journal: { kind: dynamodb, table: a }",
+    "journal: { kind: dynamodb, table: a-log }",
     "snapshots: { kind: s3, bucket: bucket, prefix: a/ }",
-    "directory: { kind: dynamodb, table: b }",
+    "directory: { kind: dynamodb, table: a-directory }",
     "peers: { listen: '127.0.0.1:1', advertise: '127.0.0.1:2' }",
   ].join("\n");
   try {

@@ -3,8 +3,7 @@ import { Answerer, type AskedHow, Asker } from "../../functions/contracts.js";
 import type { ChaosClient, CommandKind } from "../chaos-client.js";
 
 const AFTER_MS_MAX = 3_000;
-/** Entities that are asked to fail. */
-const BROKEN = 8;
+/** How the ids of entities begin that are asked to fail. */
 export const BROKEN_ID = "broken-";
 
 export const ASK_KINDS: readonly CommandKind[] = [
@@ -31,10 +30,11 @@ export const ASK_KINDS: readonly CommandKind[] = [
 
 async function ask(client: ChaosClient, kind: string, how: AskedHow, afterMs: number): Promise<boolean> {
   const entity = `${Asker.type}/${client.population.id("asker", client.random)}`;
-  // Whoever is asked to fail answers nothing else: each try of it holds up what waits behind it.
-  const of = how === "fail" ? `${BROKEN_ID}${client.random.below(BROKEN)}` : client.population.id("answerer", client.random);
+  const key = client.newKey();
+  // Whoever is asked to fail is asked nothing else: ten tries, ever more slowly, hold up what waits behind them.
+  const of = how === "fail" ? `${BROKEN_ID}${key}` : client.population.id("answerer", client.random);
   const by = 1 + client.random.below(5);
-  await client.done({ kind, entity, command: "ask", input: { of, how, by, afterMs } });
+  await client.done({ kind, entity, command: "ask", input: { of, how, by, afterMs }, key });
   client.expectations.add(entity, "asked", 1);
   client.expectations.touch(`${Answerer.type}/${of}`);
   if (how !== "give") {
