@@ -13,8 +13,3 @@ export interface BenchWorld {
   readonly hasPeers: boolean;
   readonly log: (line: string) => void;
 }
-
-/** Moves are paced, and a node that comes back takes its shards one after the other. */
-export const BALANCED_WITHIN_MS = 90_000;
-/** Rendezvous placement is even by chance, not to the shard. */
-export const SHARDS_APART = 12;

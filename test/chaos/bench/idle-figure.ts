@@ -1,6 +1,6 @@
 /** (d) What a cluster that does nothing asks of its store: requests counted at each node's proxy, minute by minute in small. */
 import { setTimeout as delay } from "node:timers/promises";
-import { BALANCED_WITHIN_MS, type BenchWorld, SHARDS_APART } from "./bench-world.js";
+import type { BenchWorld } from "./bench-world.js";
 import { type Figure, percentiles, row } from "./figure.js";
 
 /** Flushes and sweeps that follow load are over by then. */
@@ -9,7 +9,7 @@ const WINDOW_MS = 5_000;
 const LIMIT = 3;
 
 export async function idleFigure({ cluster, ownership, events, hasPeers, log }: BenchWorld): Promise<Figure> {
-  if (hasPeers) await ownership.balanced(cluster.nodes, SHARDS_APART, BALANCED_WITHIN_MS);
+  if (hasPeers) await ownership.balanced(cluster.nodes);
   await delay(QUIET_MS);
   const perSecond: number[] = [];
   const windows = Math.ceil(events / cluster.nodes.length);

@@ -3,7 +3,7 @@
  * that are run, under steady load. It leaves in order, and comes again.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { BALANCED_WITHIN_MS, type BenchWorld, SHARDS_APART } from "./bench-world.js";
+import type { BenchWorld } from "./bench-world.js";
 import { type Figure, p99Row, percentiles, row, skipped } from "./figure.js";
 import { metricOf } from "./metrics-of.js";
 import { idsByShard } from "./ownership.js";
@@ -25,12 +25,13 @@ export async function joinFigure(world: BenchWorld): Promise<Figure> {
   const residents = [...cluster.nodes];
   const newcomer = await cluster.add();
   const ids = idsByShard(cluster.shards, IDS_PER_SHARD, "join-").flat();
+  await ownership.balanced(residents);
   const load = new SteadyLoad(seed, LOAD_PER_SECOND, ids, () => residents);
   const byShards: number[] = [];
   const byCommands: number[] = [];
   const wantedShards = (cluster.shards / cluster.nodes.length) * SHARE;
   while (byShards.length < events) {
-    await ownership.balanced(residents, SHARDS_APART, BALANCED_WITHIN_MS);
+    await ownership.balanced(residents);
     newcomer.start();
     const startedAtMs = performance.now();
     let shardsAtMs: number | null = null;

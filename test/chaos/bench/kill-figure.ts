@@ -6,7 +6,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../../sim/random.js";
 import type { RouterNode } from "../cluster/router-node.js";
-import { BALANCED_WITHIN_MS, type BenchWorld, SHARDS_APART } from "./bench-world.js";
+import type { BenchWorld } from "./bench-world.js";
 import { type Figure, p99Row, percentiles, row } from "./figure.js";
 import { metricOf } from "./metrics-of.js";
 import { idsByShard } from "./ownership.js";
@@ -29,7 +29,7 @@ export async function killFigure(world: BenchWorld): Promise<Figure> {
   const worst: number[] = [];
   const tails: number[] = [];
   while (worst.length < events) {
-    if (world.hasPeers) await ownership.balanced(cluster.nodes, SHARDS_APART, BALANCED_WITHIN_MS);
+    if (world.hasPeers) await ownership.balanced(cluster.nodes);
     const owners = await ownership.owners();
     const victim = random.pick(owners.filter((owner) => owner !== null));
     const shards = owners.flatMap((owner, shard) => (owner === victim ? [shard] : []));

@@ -108,10 +108,11 @@ function readOptions(args: readonly string[]) {
     if (!Number.isSafeInteger(value) || value < 0) throw new Error(HELP);
     return value;
   };
-  const only = (values.get("--only") ?? Object.keys(FIGURES).join(",")).split(",");
+  const all = Object.keys(FIGURES);
+  const only = (values.get("--only") ?? all.join(",")).split(",");
   if (only.some((name) => FIGURES[name] === undefined)) throw new Error(HELP);
   return {
-    only,
+    only: all.filter((name) => only.includes(name)),
     events: number("--events", 40),
     entities: number("--entities", 10_000),
     nodes: number("--nodes", 3),

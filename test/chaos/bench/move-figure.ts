@@ -5,7 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../../e2e/world.js";
 import { Random } from "../../sim/random.js";
-import { BALANCED_WITHIN_MS, type BenchWorld } from "./bench-world.js";
+import type { BenchWorld } from "./bench-world.js";
 import { type Figure, p99Row, percentiles, row, skipped } from "./figure.js";
 import { idsByShard } from "./ownership.js";
 import { SteadyLoad } from "./steady-load.js";
@@ -29,7 +29,7 @@ export async function moveFigure(world: BenchWorld): Promise<Figure> {
   const moved = new Set<number>();
   let commands = 0;
   while (movesMs.length < events) {
-    await ownership.balanced(cluster.nodes, cluster.shards, BALANCED_WITHIN_MS);
+    await ownership.balanced(cluster.nodes, 0);
     const owners = await ownership.owners();
     const shard = random.below(cluster.shards);
     const to = random.pick(cluster.nodes.filter((node) => node !== owners[shard]));

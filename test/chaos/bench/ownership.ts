@@ -1,6 +1,6 @@
 /** Who owns which shard, read from the directory itself, past the nodes and their proxies; and entities that lie in a shard. */
 import { BY_ENTITY, placementHash, shardOfHash } from "../../../src/core/entity/address.js";
-import { CLUSTER_KEY, NODE_PREFIX, type NodeDocument, SHARD_PREFIX } from "../../../src/core/ownership/documents.js";
+import { CLUSTER_KEY, NODE_PREFIX, type NodeDocument, PLAN_KEY, SHARD_PREFIX } from "../../../src/core/ownership/documents.js";
 import { DynamoDirectory } from "../../../src/directory-dynamo/dynamo-directory.js";
 import { NO_METER } from "../../../src/ports/request-meter.js";
 import { documentCodec } from "../../../src/protocol/record/document-codec.js";
@@ -10,8 +10,10 @@ import type { RouterCluster } from "../cluster/router-cluster.js";
 import type { RouterNode } from "../cluster/router-node.js";
 import { Tally } from "../functions/contracts.js";
 
-/** What operators have decided about placement: it lies among the nodes' documents. */
-const PLAN_KEY = `${NODE_PREFIX}plan`;
+/** Moves are paced, and a node that comes back takes its shards one after the other. */
+const BALANCED_WITHIN_MS = 90_000;
+/** Of an even share, what every node has where nothing is being moved: placement is even by chance only. */
+const LEAST_SHARE = 0.5;
 
 export class Ownership {
   readonly #cluster: RouterCluster;
@@ -38,10 +40,9 @@ export class Ownership {
     const clusterId = await this.#clusterId();
     const newest = new Map<RouterNode, NodeDocument>();
     for (const { body, key } of await this.#list(NODE_PREFIX)) {
-      if (key === PLAN_KEY) continue;
+      if (key === PLAN_KEY) continue; // it lies among the nodes' documents
       const document = documentCodec.decodeNode(body, clusterId);
-      const { address } = document as { readonly address?: string };
-      const node = this.#cluster.nodes.find(({ advertisedPort }) => address?.endsWith(`:${advertisedPort}`));
+      const node = this.#cluster.nodes.find(({ advertisedPort }) => document.address.endsWith(`:${advertisedPort}`));
       // A node that was killed and is back has a document of its former life, too.
       if (node !== undefined && document.startedAtMs >= (newest.get(node)?.startedAtMs ?? 0)) newest.set(node, document);
     }
@@ -61,14 +62,16 @@ export class Ownership {
     return owners.flatMap((owner, shard) => (owner === node ? [shard] : []));
   }
 
-  /** Until all shards are owned by nodes that run, evenly up to `apart` shards. */
-  balanced(nodes: readonly RouterNode[], apart: number, withinMs: number): Promise<void> {
+  /** Until all of these nodes are ready and own all shards, each of them at least so much of an even share. */
+  balanced(nodes: readonly RouterNode[], leastShare = LEAST_SHARE): Promise<void> {
+    const { shards } = this.#cluster;
     return until(async () => {
+      const areReady = await Promise.all(nodes.map((node) => node.isReady()));
       const owners = await this.owners().catch(() => []);
       const counts = nodes.map((node) => owners.filter((owner) => owner === node).length);
       const owned = counts.reduce((sum, count) => sum + count, 0);
-      return owned === this.#cluster.shards && Math.max(...counts) - Math.min(...counts) <= apart;
-    }, withinMs);
+      return areReady.every(Boolean) && owned === shards && Math.min(...counts) >= (leastShare * shards) / nodes.length;
+    }, BALANCED_WITHIN_MS);
   }
 
   async #clusterId(): Promise<Uint8Array> {
