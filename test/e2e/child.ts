@@ -1,6 +1,7 @@
 /** A program of this repository in a process of its own: its lines, its end, and never left behind. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** Compiled tests lie in dist/test/e2e. */
@@ -24,12 +25,15 @@ export class Child {
   #errors = "";
   #onText: () => void = () => undefined;
 
-  constructor(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  /** With a `logPath`, all that it says goes to the end of that file, and nothing of it is kept here. */
+  constructor(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}, logPath: string | null = null) {
+    const log = logPath === null ? null : openSync(logPath, "a");
     this.#process = spawn(command, args, {
       cwd: ROOT,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: log === null ? ["ignore", "pipe", "pipe"] : ["ignore", log, log],
       env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...environment },
     });
+    if (log !== null) closeSync(log);
     running.add(this.#process);
     this.#process.stdout?.on("data", (chunk: Buffer) => {
       this.#output += chunk.toString();
@@ -44,6 +48,10 @@ export class Child {
       this.#onText();
       return { code, signal } as Exit;
     });
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
   }
 
   get output(): string {

@@ -56,6 +56,16 @@ describe("the proxy in front of AWS", () => {
     assert.equal(arrived.length, 1);
   });
 
+  it("swallows a request: it never arrives, and its sender hears nothing until it gives up", async () => {
+    proxy.plan = () => ({ kind: "swallow" });
+    const sent = fetch(`${proxy.url}/bucket/a`, { method: "PUT", body: "content", signal: AbortSignal.timeout(100) });
+    await assert.rejects(sent, { name: "TimeoutError" });
+    for (const until = Date.now() + 5_000; proxy.openActions.length > 0 && Date.now() < until; )
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(proxy.openActions, []);
+    assert.equal(arrived.length, 0);
+  });
+
   it("loses an answer: the request has taken effect, and the connection breaks", async () => {
     await assert.rejects(put({ kind: "loseReply" }));
     assert.equal(arrived.length, 1);

@@ -27,6 +27,8 @@ export type Treatment =
   | { readonly kind: "pass"; readonly delayMs: number }
   /** Never arrives; the client's connection is cut. */
   | { readonly kind: "drop" }
+  /** Never arrives; the client hears nothing until it gives up. */
+  | { readonly kind: "swallow" }
   /** The client's connection is cut at once; the request arrives all the same, some time later. */
   | { readonly kind: "landLater"; readonly afterMs: number }
   /** Takes effect; the answer is lost. */
@@ -50,6 +52,8 @@ export class AwsProxy {
   readonly #server: Server;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** Actions of requests that came in and have not been treated to their end. */
+  readonly #open = new Set<AwsOperation>();
   readonly #upstream: AwsProxyOptions["upstream"];
   readonly #observe: (request: ProxiedRequest, reply: ProxiedReply) => void;
   /** May be replaced while the proxy runs. */
@@ -73,6 +77,11 @@ export class AwsProxy {
     return new AwsProxy(server, options);
   }
 
+  /** For whoever asks what a router waits for. */
+  get openActions(): readonly string[] {
+    return [...this.#open].map(({ action }) => action);
+  }
+
   async close(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#server.closeAllConnections();
@@ -87,6 +96,15 @@ export class AwsProxy {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
     const asked = { ...awsOperation(method, url, headers), method, url, rawHeaders, body: Buffer.concat(chunks) };
+    this.#open.add(asked);
+    try {
+      await this.#treat(asked, response);
+    } finally {
+      this.#open.delete(asked);
+    }
+  }
+
+  async #treat(asked: ProxiedRequest, response: ServerResponse): Promise<void> {
     const treatment = this.plan(asked);
     switch (treatment.kind) {
       case "pass":
@@ -94,6 +112,9 @@ export class AwsProxy {
         return this.#reply(response, await this.#forward(asked));
       case "drop":
         response.destroy();
+        return;
+      case "swallow":
+        if (!response.destroyed) await once(response, "close");
         return;
       case "landLater":
         response.destroy();

@@ -10,7 +10,12 @@ export interface FaultRates {
   readonly delayMsMax: number;
 }
 
-export type FaultKind = Exclude<Treatment["kind"], "pass" | "answer"> | "delay" | "error" | "errorAfterEffect" | "throttle";
+export type FaultKind =
+  | Exclude<Treatment["kind"], "pass" | "answer" | "swallow">
+  | "delay"
+  | "error"
+  | "errorAfterEffect"
+  | "throttle";
 
 const KINDS: readonly FaultKind[] = [
   "delay",

@@ -1,5 +1,5 @@
 /** A server in a process of its own: started on a free port, waited for, stopped. What it printed is told when it fails. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
@@ -20,6 +20,12 @@ export interface ServerProgram {
   readonly isReady: (status: number) => boolean;
 }
 
+/** Whoever ends before it has stopped its servers leaves none behind. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const server of running) server.kill("SIGKILL");
+});
+
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 5_000;
 
@@ -27,6 +33,8 @@ export async function startServerProcess(program: ServerProgram): Promise<Runnin
   const port = await freePort();
   const env = { ...process.env, ...program.env(port) };
   const server = spawn(program.program, program.args(port), { env, stdio: ["ignore", "pipe", "pipe"] });
+  running.add(server);
+  server.once("exit", () => running.delete(server));
   let output = "";
   for (const stream of [server.stdout, server.stderr])
     stream.on("data", (text: Buffer) => (output = (output + text).slice(-4000)));
