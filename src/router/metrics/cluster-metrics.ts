@@ -50,7 +50,11 @@ export function exposeCluster(registry: Registry, core: () => CoreSnapshot | nul
   exposeCounter(registry, { name: "holdfast_forwarded_commands_total", help: "Requests sent to other routers" }, () => [
     [{}, core()?.forwarding.sent ?? 0],
   ]);
-  const moves = { name: "holdfast_shard_moves_total", help: "Shards taken over from routers that are over, and handed to living ones", labels: ["kind"] };
+  const moves = {
+    name: "holdfast_shard_moves_total",
+    help: "Shards taken over from routers that are over, and handed to living ones",
+    labels: ["kind"],
+  };
   exposeCounter(registry, moves, (): readonly Sample[] => [
     [{ kind: "takeover" }, core()?.cluster?.moves.takenOver ?? 0],
     [{ kind: "handoff" }, core()?.cluster?.moves.handedOff ?? 0],
