@@ -125,7 +125,7 @@ describe("a start is refused", () => {
     const storage = storageWithCluster();
     storage.putNode({ incarnation: "me-2" });
     const bench = new CoreBench("me-2", storage);
-    bench.run();
+    bench.run(1_000);
     assert.equal(bench.ended?.kind, "fenced");
   });
 

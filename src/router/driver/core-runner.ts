@@ -243,10 +243,12 @@ export class CoreRunner implements CoreLink {
     const isShort = ports.clock.monotonicMs() - this.#startedAtMs < SHORT_LIFE_MS;
     // A refusal that taught something is none, unless the journal refuses everything: a command brings two of them at most.
     if (reason.isLearned !== true || !hasWritten) this.#failedStarts = isShort ? this.#failedStarts + 1 : 0;
-    if (this.#failedStarts > FAILED_STARTS_MAX)
+    // Alone, something is wrong that starting does not mend. In a cluster the others serve meanwhile, and a store that cannot be
+    // reached for minutes is no reason to be gone when it can.
+    if (this.#failedStarts > FAILED_STARTS_MAX && this.#options.network === null)
       return this.#finish({ kind: "broken", message: `the router does not stay up: ${reason.message}` });
     log.warn({ reason: reason.message }, "the incarnation is over; a new one starts");
-    ports.clock.after(RESTART_AFTER_MS * 2 ** this.#failedStarts, () => {
+    ports.clock.after(RESTART_AFTER_MS * 2 ** Math.min(this.#failedStarts, FAILED_STARTS_MAX), () => {
       if (!this.#isStopping) this.start();
     });
   }
