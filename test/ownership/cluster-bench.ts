@@ -15,6 +15,7 @@ import { Storage } from "./storage.js";
 export const LEASE = { heartbeatEveryMs: 100, leaseMs: 300, observeMs: 600 };
 export const SHARDS = 8;
 const STEPS_MAX = 50_000;
+const LINK_TRIED_MS = 50;
 
 export interface SentFrame {
   readonly from: LogId;
@@ -29,6 +30,8 @@ export class ClusterBench {
   readonly #paused = new Set<LogId>();
   /** Pairs that hear nothing of one another. */
   readonly #cut = new Set<string>();
+  /** Of links that do not come to be: from whom to whom, and when that will be told. Links are tried at a bounded rate. */
+  readonly #losses = new Map<string, { readonly from: LogId; readonly to: LogId; readonly atMs: number }>();
   /** All that was said, in order, also what was lost. */
   readonly frames: SentFrame[] = [];
   /** False: the frame is lost, and the link says nothing of it. */
@@ -58,6 +61,7 @@ export class ClusterBench {
   run(ms = 0): void {
     const untilMs = this.nowMs + ms;
     for (let steps = 0; steps < STEPS_MAX; steps++) {
+      this.#tellLosses();
       const awake = [...this.#benchByLog].filter(([log, { ended }]) => !this.#isStill(log) && ended === null);
       const due = awake.filter(([, bench]) => bench.wakeAtMs <= this.nowMs);
       for (const [, bench] of due) {
@@ -65,7 +69,8 @@ export class ClusterBench {
         bench.step();
       }
       if (due.length > 0) continue;
-      const wakeAtMs = Math.min(Infinity, ...awake.map(([, bench]) => bench.wakeAtMs));
+      const losses = [...this.#losses.values()].map(({ atMs }) => atMs);
+      const wakeAtMs = Math.min(Infinity, ...awake.map(([, bench]) => bench.wakeAtMs), ...losses);
       this.nowMs = Math.min(untilMs, wakeAtMs);
       for (const [, bench] of awake) bench.nowMs = this.nowMs;
       if (wakeAtMs > untilMs) return;
@@ -131,9 +136,19 @@ export class ClusterBench {
     const { from, to } = sent;
     const bench = this.#benchByLog.get(to);
     if (bench === undefined || bench.ended !== null || this.#dead.has(to) || this.#cut.has(pairOf(from, to))) {
-      return this.#lost(from, to);
+      const key = `${from}>${to}`;
+      if (!this.#losses.has(key)) this.#losses.set(key, { from, to, atMs: this.nowMs + LINK_TRIED_MS });
+      return;
     }
     bench.give({ kind: "peerReceived", ...peerCodec.decode(peerCodec.encode(sent)) });
+  }
+
+  #tellLosses(): void {
+    for (const [key, { from, to, atMs }] of [...this.#losses]) {
+      if (atMs > this.nowMs) continue;
+      this.#losses.delete(key);
+      this.#lost(from, to);
+    }
   }
 
   /** The link from the one to the other says that something may be lost. */

@@ -83,6 +83,22 @@ describe("a second router", () => {
   });
 });
 
+describe("who asks for a shard and should not have it", () => {
+  const ask = (cluster: ClusterBench, bench: CoreBench, shard: number, epoch: number): void => {
+    bench.give({ kind: "peerReceived", from: "b-1", to: "a-1", frame: { kind: "handOffAsked", shard, epoch } });
+    cluster.run(1_000);
+  };
+
+  test("does not get it: not by the placement, nor with an epoch that is over", () => {
+    const cluster = new ClusterBench();
+    const { one } = shared(cluster);
+    const before = cluster.shardsOf("a-1");
+    for (const shard of before) ask(cluster, one, shard, cluster.storage.shard(shard)?.epoch ?? 0);
+    assert.deepEqual(cluster.shardsOf("a-1"), before);
+    assert.equal(one.core.snapshot().cluster?.moves.handedOff, SHARDS - before.length);
+  });
+});
+
 describe("what is under way when a shard is handed over gets its one right answer", () => {
   test("commands that wait and run: each runs to its end once, here or there", () => {
     const cluster = new ClusterBench();

@@ -89,3 +89,25 @@ test("a feed keeps its order across a lease that lapsed", () => {
     [1, 2],
   );
 });
+
+const said = (request: number): Effect => ({ kind: "peerSend", to: "b-1", frame: { kind: "askerLeft", request } });
+
+test("what other routers are told waits for its position and for no lease: it is a fact of the log", () => {
+  const gate = new Gate();
+  const effects: Effect[] = [];
+  gate.lease(false, effects);
+  gate.issued(3);
+  gate.pass(0, said(1), effects);
+  assert.deepEqual(effects.splice(0), [said(1)]);
+  gate.pass(3, said(2), effects);
+  gate.pass(3, output(9), effects);
+  assert.deepEqual(effects, []);
+  gate.release(3, effects);
+  assert.deepEqual(effects.splice(0), [said(2)], "the answer saw what had gone out before, and waits for the lease");
+  gate.pass(2, said(3), effects);
+  assert.deepEqual(effects.splice(0), [said(3)]);
+  gate.lease(true, effects);
+  assert.deepEqual(requests(effects), [9]);
+  assert.equal(gate.held, 0);
+  assert.equal(gate.bytes, 0);
+});
