@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { command, entity, query, unchecked } from "../sdk/index.js";
 import { connect, type HoldfastClient, HoldfastError, RefusedError } from "./index.js";
 
@@ -251,6 +253,23 @@ describe("the client", () => {
     );
   });
 
+  it("ends a silent feed by its signal, also when garbage was collected meanwhile", async () => {
+    const opened = new Promise<void>((resolve) => {
+      answers = [
+        (response) => {
+          response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+          resolve();
+        },
+      ];
+    });
+    const leaving = new AbortController();
+    const reading = client.events(Counter("a"), { follow: true, signal: leaving.signal })[Symbol.asyncIterator]().next();
+    await opened;
+    await collectGarbage();
+    leaving.abort();
+    assert.equal((await reading).done, true);
+  });
+
   it("ends a feed when its reader leaves, and refuses to follow what is not shown", async () => {
     let isClosed = false;
     answers = [
@@ -278,3 +297,13 @@ describe("the client", () => {
     );
   });
 });
+
+/** A few times, with turns of the event loop between: what is held weakly alone is gone then. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  for (let round = 0; round < 5; round++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

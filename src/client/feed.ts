@@ -3,6 +3,7 @@ import type { HappenedEvent } from "../sdk/declarations.js";
 import { jsonOf } from "./answer.js";
 import { HoldfastError } from "./errors.js";
 import { EventStreamParser } from "./event-stream.js";
+import { linkedAbort } from "./linked-abort.js";
 import { sleep, type Transport, waitBefore } from "./transport.js";
 
 export interface EventsOptions {
@@ -46,8 +47,8 @@ export async function* history(transport: Transport, path: string, options: Even
 
 /** Ends when `signal` aborts or the entity was purged; breaks are mended, from the last event seen. */
 export async function* feed(transport: Transport, path: string, options: EventsOptions): AsyncGenerator<HappenedEvent, void> {
-  const left = new AbortController();
-  const signal = options.signal === undefined ? left.signal : AbortSignal.any([left.signal, options.signal]);
+  const left = linkedAbort(options.signal);
+  const { signal } = left.controller;
   let after = options.after ?? 0;
   let failures = 0;
   try {
@@ -67,7 +68,8 @@ export async function* feed(transport: Transport, path: string, options: EventsO
       await sleep(waitBefore(failures + 1, null), signal);
     }
   } finally {
-    left.abort();
+    left.release();
+    left.controller.abort();
   }
 }
 
@@ -77,12 +79,12 @@ async function* connection(
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<HappenedEvent | "purged", void> {
-  const silence = new AbortController();
-  const watch = (): ReturnType<typeof setTimeout> => setTimeout(() => silence.abort(), SILENCE_MS);
+  const silence = linkedAbort(signal);
+  const watch = (): ReturnType<typeof setTimeout> => setTimeout(() => silence.controller.abort(), SILENCE_MS);
   const headers = { accept: "text/event-stream", "last-event-id": String(after) };
   let timer = watch();
   try {
-    const response = await transport.open(`${path}/$events`, headers, AbortSignal.any([signal, silence.signal]));
+    const response = await transport.open(`${path}/$events`, headers, silence.controller.signal);
     const parser = new EventStreamParser();
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     for (let chunk = await reader?.read(); chunk !== undefined && !chunk.done; chunk = await reader?.read()) {
@@ -95,7 +97,8 @@ async function* connection(
     }
   } finally {
     clearTimeout(timer);
-    silence.abort();
+    silence.release();
+    silence.controller.abort();
   }
 }
 
