@@ -3,7 +3,6 @@ import type { HappenedEvent } from "../sdk/declarations.js";
 import { jsonOf } from "./answer.js";
 import { HoldfastError } from "./errors.js";
 import { EventStreamParser } from "./event-stream.js";
-import { linkedAbort } from "./linked-abort.js";
 import { sleep, type Transport, waitBefore } from "./transport.js";
 
 export interface EventsOptions {
@@ -47,8 +46,8 @@ export async function* history(transport: Transport, path: string, options: Even
 
 /** Ends when `signal` aborts or the entity was purged; breaks are mended, from the last event seen. */
 export async function* feed(transport: Transport, path: string, options: EventsOptions): AsyncGenerator<HappenedEvent, void> {
-  const left = linkedAbort(options.signal);
-  const { signal } = left.controller;
+  const left = new AbortController();
+  const signal = options.signal === undefined ? left.signal : AbortSignal.any([left.signal, options.signal]);
   let after = options.after ?? 0;
   let failures = 0;
   try {
@@ -68,8 +67,7 @@ export async function* feed(transport: Transport, path: string, options: EventsO
       await sleep(waitBefore(failures + 1, null), signal);
     }
   } finally {
-    left.release();
-    left.controller.abort();
+    left.abort();
   }
 }
 
@@ -79,14 +77,18 @@ async function* connection(
   after: number,
   signal: AbortSignal,
 ): AsyncGenerator<HappenedEvent | "purged", void> {
-  const silence = linkedAbort(signal);
-  const watch = (): ReturnType<typeof setTimeout> => setTimeout(() => silence.controller.abort(), SILENCE_MS);
+  const silence = new AbortController();
+  const watch = (): ReturnType<typeof setTimeout> => setTimeout(() => silence.abort(), SILENCE_MS);
   const headers = { accept: "text/event-stream", "last-event-id": String(after) };
   let timer = watch();
   try {
-    const response = await transport.open(`${path}/$events`, headers, silence.controller.signal);
+    const ended = AbortSignal.any([signal, silence.signal]);
+    const response = await transport.open(`${path}/$events`, headers, ended);
     const parser = new EventStreamParser();
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    // Of a body that is being read nothing but this may be left to end it: Node 20 loses the way from a request's signal to its
+    // connection once the request is collected.
+    ended.addEventListener("abort", () => void reader?.cancel().catch(() => undefined), { once: true });
     for (let chunk = await reader?.read(); chunk !== undefined && !chunk.done; chunk = await reader?.read()) {
       clearTimeout(timer);
       for (const streamed of parser.push(chunk.value)) {
@@ -97,8 +99,7 @@ async function* connection(
     }
   } finally {
     clearTimeout(timer);
-    silence.release();
-    silence.controller.abort();
+    silence.abort();
   }
 }
 

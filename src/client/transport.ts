@@ -5,7 +5,6 @@
  */
 import { errorOf } from "./answer.js";
 import { HoldfastError } from "./errors.js";
-import { linkedAbort } from "./linked-abort.js";
 
 export interface ClientOptions {
   /** Sent with every request, such as `authorization`. */
@@ -53,12 +52,8 @@ export class Transport {
     const timeoutMs = exchange.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
     const untilMs = performance.now() + timeoutMs;
     const timeout = new AbortController();
-    const linked = linkedAbort(exchange.signal);
-    const { signal } = linked.controller;
-    const timer = setTimeout(() => {
-      timeout.abort();
-      linked.controller.abort();
-    }, timeoutMs);
+    const timer = setTimeout(() => timeout.abort(), timeoutMs);
+    const signal = exchange.signal === undefined ? timeout.signal : AbortSignal.any([timeout.signal, exchange.signal]);
     try {
       for (let attempt = 1; ; attempt++) {
         const error = await this.#attempt(exchange, signal, read);
@@ -72,7 +67,6 @@ export class Transport {
       }
     } finally {
       clearTimeout(timer);
-      linked.release();
     }
   }
 
