@@ -56,7 +56,10 @@ export interface ClusterView {
   readonly plan: PlanDocument;
   readonly planToken: string | null;
   readonly clusterId: Uint8Array;
+  /** Those that there are: in place of each that was split its halves. */
   readonly shards: readonly ShardView[];
+  /** Whether there may be twice as many as the plan wants. */
+  readonly isSplitAllowed: boolean;
   readonly moves: { readonly takenOver: number; readonly handedOff: number };
   /** How long ago this node's own heartbeat was last confirmed, in ms; null: never. */
   readonly heartbeatAgeMs: number | null;
@@ -64,13 +67,15 @@ export interface ClusterView {
 
 export interface ShardView {
   readonly shard: number;
+  /** How often it was split off. */
+  readonly generation: number;
   readonly epoch: number;
   readonly owner: LogId | null;
   /** Who should own it. */
   readonly desired: LogId | null;
 }
 
-export function clusterView(node: JoinedNode, ownNode: OwnNode, shards: number): ClusterView {
+export function clusterView(node: JoinedNode, ownNode: OwnNode): ClusterView {
   const { membership, map, holdings } = node;
   const others = membership.others.map(({ document }) => ({ document, isLiving: membership.isLiving(document.incarnation) }));
   return {
@@ -79,10 +84,11 @@ export function clusterView(node: JoinedNode, ownNode: OwnNode, shards: number):
     plan: membership.plan,
     planToken: membership.planToken,
     clusterId: node.clusterId,
-    shards: Array.from({ length: shards }, (_, shard) => {
+    shards: map.leaves.map((shard) => {
       const { epoch, owner } = map.of(shard);
-      return { shard, epoch, owner, desired: holdings.desired(shard) };
+      return { shard, generation: map.ids.generationOf(shard), epoch, owner, desired: holdings.desired(shard) };
     }),
+    isSplitAllowed: map.ids.isAllowed((membership.plan.splits ?? 0) + 1),
     moves: holdings.statistics,
     heartbeatAgeMs: ownNode.heartbeatAgeMs,
   };

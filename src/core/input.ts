@@ -32,6 +32,8 @@ export type Input =
   | { readonly kind: "peerReceived"; readonly from: LogId; readonly to: LogId; readonly frame: PeerFrame }
   /** What went to that incarnation, or came from it, may be lost. */
   | { readonly kind: "peerLost"; readonly incarnation: LogId }
+  /** An operator has changed the plan, here: it need not be found out by looking. */
+  | { readonly kind: "planChanged" }
   /** The process is to stop soon: others take its shards over, one by one, while it serves what is left. */
   | { readonly kind: "leaveAsked" }
   /** The process was told to stop: finish what is accepted, take nothing new, flush, seal, close. */

@@ -6,6 +6,7 @@ import type { CoreSettings, CoreTools } from "./core-settings.js";
 import type { DispatcherPort } from "./dispatch/dispatch.js";
 import type { Effect, EndReason } from "./effect.js";
 import type { EntityAddress } from "./entity/address.js";
+import type { Message } from "./entity/command.js";
 import { Barrier } from "./log/barrier.js";
 import type { Gate } from "./log/gate.js";
 import { LogWriter } from "./log/log-writer.js";
@@ -25,6 +26,7 @@ import type { OwnNode } from "./ownership/own-node.js";
 import { RECORD_FORMAT_WITH_VALUES } from "./ownership/record-formats.js";
 import type { ReplaySize } from "./ownership/replay.js";
 import { ShardMap } from "./ownership/shard-map.js";
+import { SplitLeftovers } from "./ownership/split-leftovers.js";
 import { Upkeep } from "./ownership/upkeep.js";
 import { ValueSweep } from "./ownership/value-sweep.js";
 import { Delivery } from "./peers/delivery.js";
@@ -133,7 +135,6 @@ export class JoinedNode {
       client,
       codec: tools.documentCodec,
       incarnation,
-      shards: settings.shards,
       membership: this.membership,
       formers: this.#formers,
       map: this.map,
@@ -156,12 +157,20 @@ export class JoinedNode {
       gate,
       effects,
       ownerOf: (shard) => this.ownerOf(shard),
-      serving: (shard) => this.holdings.serving(shard),
+      taking: (shard) => this.holdings.taking(shard),
+      holderOf: (message) => this.#holderOf(message),
       lastPosition: () => log.last,
       tickMs: () => parts.tickMs(),
       reread: (shard) => this.holdings.reread(shard),
     });
-    this.orphans = new OrphanSweep(settings.orphans, () => this.holdings.all.map(({ custody }) => custody), effects, tickMs);
+    const leftovers = new SplitLeftovers({
+      isSplit: (shard) => this.map.isSplit(shard),
+      isFirst: () => this.membership.living.every((node) => node.incarnation >= incarnation),
+      list: (then) => this.holdings.listDescriptors(then),
+      discard: (object) => this.holdings.all[0]?.shard.state.store.discard(object),
+    });
+    const custodies = () => this.holdings.all.map(({ custody }) => custody);
+    this.orphans = new OrphanSweep(settings.orphans, custodies, leftovers, effects, tickMs);
     this.values = settings.log.spillBytesMin === Infinity ? null : new ValueSweep(settings.orphans, log, client, effects, tickMs);
     this.membership.begin(clusterId);
   }
@@ -224,6 +233,11 @@ export class JoinedNode {
     return Math.min(this.membership.wakeAtMs, this.holdings.wakeAtMs(), this.delivery.wakeAtMs, this.log.wakeAtMs() ?? Infinity);
   }
 
+  /** The shard that consumes a message: its target, or, where that was split, the part of it that has the entity. */
+  #holderOf({ targetShard, to }: Message): number {
+    return this.map.isSplit(targetShard) ? this.#parts.shardOf(to) : targetShard;
+  }
+
   #looked(): void {
     const { ownNode, effects, lost } = this.#parts;
     const others = this.membership.living.filter(({ incarnation }) => incarnation !== ownNode.document.incarnation);
@@ -246,7 +260,10 @@ export class JoinedNode {
   /** The shard has another owner than was known: what waits for it goes there, and what was sent to it is sent again. */
   #moved(shard: number): void {
     this.delivery.moved(shard);
-    for (const holding of this.holdings.all) if (holding.isOpen) holding.shard.restartStream(shard, "now");
+    const targets = [shard, ...this.map.ids.ancestorsOf(shard)];
+    for (const { isOpen, shard: source } of this.holdings.all) {
+      if (isOpen) for (const target of targets) source.restartStream(target, "now");
+    }
     this.#parts.forwarding.moved(shard);
   }
 
@@ -320,12 +337,21 @@ export class JoinedNode {
       takeBack: (address) => types.takeBack(address),
       hashOf: (address) => types.hashOf(address),
       shardOf: (address) => node.#parts.shardOf(address),
+      ids: this.map.ids,
+      isSplit: (shard) => node.map.isSplit(shard),
+      targetSeen: (target) => {
+        const parent = node.map.ids.parentOf(target);
+        if (parent !== null) node.map.split(parent);
+      },
       send: (message, epoch, lowest) => {
-        const { targetShard } = message;
-        const shard = node.holdings.serving(targetShard);
+        const half = node.#holderOf(message);
+        const shard = node.holdings.taking(half);
         // Both entries lie in one log, whose prefix decides: it may be consumed before its birth is durable (RULES.md 9f).
         if (shard !== null) return shard.receive(message);
-        return !node.holdings.isComing(targetShard) && node.delivery.send(message, epoch, lowest);
+        if (node.holdings.isComing(half)) return false;
+        // Only the directory knows where a half is of which nothing was heard: somebody else has split the shard.
+        if (node.ownerOf(half) === null && !node.map.ids.isFirst(half)) node.holdings.reread(half);
+        return node.delivery.send(message, half, epoch, lowest);
       },
       acknowledge: ({ sourceShard, targetShard, number }) => {
         if (sourceShard === targetShard) return;

@@ -34,6 +34,7 @@ import { Forwarding } from "./peers/forwarding.js";
 import type { PeerFrame } from "./peers/frames.js";
 import { PeerTalk } from "./peers/peer-talk.js";
 import { Served } from "./peers/served.js";
+import type { Asked } from "./request.js";
 import { Requests } from "./requests.js";
 import { UNSTORABLE } from "./shard/arrivals.js";
 import type { Shard, ShardQueues } from "./shard/shard.js";
@@ -107,6 +108,10 @@ export class RouterCore {
       isServedHere: (shard) => this.#node?.serving(shard) != null || this.#node?.refusalOf(shard) != null,
       isComing: (shard) => this.#phase !== "stopping" && this.#node?.holdings.isComing(shard) === true,
       serve: (asked) => this.#requests.take(asked),
+      shardOf: (asked) => {
+        const address = addressOf(asked);
+        return address === null ? null : this.#shardOf(address);
+      },
       turnAway: (request, shard) => {
         const output = this.#served.turnedAway(request, shard);
         if (output !== null) this.#effects.push(output);
@@ -220,7 +225,7 @@ export class RouterCore {
       dispatch: this.#dispatcher.snapshot(),
       commands: this.#tally.byDeployment,
       forwarding: { open: this.#forwarding.open, sent: this.#forwarding.sent, served: this.#served.open },
-      cluster: node === null ? null : clusterView(node, this.#ownNode, this.#settings.shards),
+      cluster: node === null ? null : clusterView(node, this.#ownNode),
     };
   }
 
@@ -319,6 +324,8 @@ export class RouterCore {
         return this.#node?.orphans.listed(input.outcome, this.#tickMs);
       case "store":
         return this.#node?.holdings.of(input.shard)?.shard.stored([input.input]);
+      case "planChanged":
+        return this.#node?.membership.lookSoon();
       case "leaveAsked":
         return this.#leave();
       case "stopAsked":
@@ -491,8 +498,14 @@ export class RouterCore {
   }
 
   #shardOf(address: EntityAddress): number {
-    return shardOfHash(this.#types.hashOf(address), this.#settings.shards);
+    const hash = this.#types.hashOf(address);
+    return this.#node?.map.leafOf(hash) ?? shardOfHash(hash, this.#settings.shards);
   }
+}
+
+/** The entity that a request is for; null: it is for no single one. */
+function addressOf(asked: Asked): EntityAddress | null {
+  return asked.kind === "commandArrived" ? asked.to : asked.of;
 }
 
 /**

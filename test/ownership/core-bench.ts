@@ -46,7 +46,7 @@ const limits = {
   prefer: "latency",
 } as const;
 
-function settingsOf(incarnation: string, changed: Partial<CoreSettings>): CoreSettings {
+export function settingsOf(incarnation: string, changed: Partial<CoreSettings>): CoreSettings {
   return {
     incarnation,
     clusterName: "shop",

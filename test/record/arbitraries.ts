@@ -7,6 +7,7 @@ import type { Consumed, DeadLetter, Entry, EntryBody, Origin, StoredResult, Time
 import type {
   ClosedRange,
   ClusterDocument,
+  Lineage,
   NodeDocument,
   PlanDocument,
   ShardDescriptor,
@@ -199,7 +200,7 @@ export const anyNode: fc.Arbitrary<NodeDocument> = record({
 export const anyPlan: fc.Arbitrary<PlanDocument> = record({
   drained: few(anyText),
   placed: few(fc.tuple(anyNumber, anyText)),
-});
+}).chain((plan) => fc.option(fc.integer({ min: 1, max: 16 })).map((splits) => (splits === null ? plan : { ...plan, splits })));
 
 const anyRange: fc.Arbitrary<ClosedRange> = record({ log: anyText, epoch: anyNumber, from: anyPosition, to: anyPosition });
 
@@ -215,6 +216,11 @@ const anySegment: fc.Arbitrary<SegmentReference> = record({
   lastKey: anyBytes,
 }).map((segment) => ({ ...segment, lastKey: Uint8Array.from([...segment.firstKey, ...segment.lastKey]) }));
 
+const anyLineage: fc.Arbitrary<Lineage> = record({
+  parentEpoch: orNull(fc.integer({ min: 1, max: 2 ** 40 })),
+  isSplit: fc.boolean(),
+});
+
 export const anyDescriptor: fc.Arbitrary<ShardDescriptor> = record({
   shard: anyNumber,
   epoch: anyNumber,
@@ -223,7 +229,7 @@ export const anyDescriptor: fc.Arbitrary<ShardDescriptor> = record({
   ranges: few(anyRange),
   segments: few(anySegment),
   previous: orNull(record({ ranges: few(anyRange), segments: few(anySegment) })),
-});
+}).chain((descriptor) => fc.option(anyLineage).map((lineage) => (lineage === null ? descriptor : { ...descriptor, lineage })));
 
 /** The same bytes with one thing wrong: a byte changed, the end cut off, something put in or behind. */
 export function spoiled(bytes: Uint8Array, place: number, byte: number): Uint8Array {

@@ -244,6 +244,8 @@ describe("values survive their codec", () => {
         const maps = { nextNumberByTarget: new Map(next), marksBySource: new Map(above) };
         const value = { sequence, timeMs, nextInboxNumber: sequence, ...maps, resultsByExpiry };
         assert.deepEqual(decodeBookkeeping(encodeBookkeeping(value)), value);
+        const ofHalf = { ...value, shard: sequence };
+        assert.deepEqual(decodeBookkeeping(encodeBookkeeping(ofHalf)), ofHalf);
       }),
     );
     assert.deepEqual(BOOKKEEPING_KEY, Uint8Array.of(BOOKKEEPING_SPACE));

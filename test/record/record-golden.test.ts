@@ -35,6 +35,7 @@ import {
   CLUSTER_ID,
   DEAD_LETTER,
   ENTRIES,
+  HALF,
   LOG,
   MESSAGE,
   NODE,
@@ -44,6 +45,8 @@ import {
   SHARD,
   SPILLED,
   SPILLED_ENTRY,
+  SPLIT_SHARD,
+  SPLITTING_PLAN,
   TIMER,
 } from "./samples.js";
 
@@ -116,6 +119,24 @@ const FILES: readonly Golden[] = [
     content: SHARD,
     written: () => documentCodec.encodeDescriptor(SHARD, CLUSTER_ID),
     read: (bytes) => documentCodec.decodeDescriptor(bytes, CLUSTER_ID),
+  },
+  {
+    file: "shard-document-3-half.bin",
+    content: HALF,
+    written: () => documentCodec.encodeDescriptor(HALF, CLUSTER_ID),
+    read: (bytes) => documentCodec.decodeDescriptor(bytes, CLUSTER_ID),
+  },
+  {
+    file: "shard-document-3-split.bin",
+    content: SPLIT_SHARD,
+    written: () => documentCodec.encodeDescriptor(SPLIT_SHARD, CLUSTER_ID),
+    read: (bytes) => documentCodec.decodeDescriptor(bytes, CLUSTER_ID),
+  },
+  {
+    file: "plan-document-2.bin",
+    content: SPLITTING_PLAN,
+    written: () => documentCodec.encodePlan(SPLITTING_PLAN, CLUSTER_ID),
+    read: (bytes) => documentCodec.decodePlan(bytes, CLUSTER_ID),
   },
   {
     file: "plan-document-1.bin",
@@ -230,6 +251,13 @@ const bySpace: Readonly<Record<string, Stored>> = {
     read: (_, value) => decodeBookkeeping(value),
   },
 };
+
+test("bookkeeping of a shard that came from a split ends with its id", () => {
+  const whole = encodeBookkeeping(BOOKS).slice();
+  const half = encodeBookkeeping({ ...BOOKS, shard: 600 }).slice();
+  assert.deepEqual([...half], [...whole, 0xd8, 0x04]);
+  assert.deepEqual(decodeBookkeeping(half), { ...BOOKS, shard: 600 });
+});
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "hex"));

@@ -180,6 +180,8 @@ export const PLAN: PlanDocument = {
   ],
 };
 
+export const SPLITTING_PLAN: PlanDocument = { ...PLAN, splits: 2 };
+
 export const SHARD: ShardDescriptor = {
   shard: 200,
   epoch: 7,
@@ -218,4 +220,17 @@ export const SHARD: ShardDescriptor = {
       },
     ],
   },
+};
+
+/** Of 256 shards, as they were made: the half of shard 172, and shard 172 that is split. */
+export const HALF: ShardDescriptor = { ...SHARD, shard: 600, lineage: { parentEpoch: 6, isSplit: false } };
+export const SPLIT_SHARD: ShardDescriptor = {
+  shard: 172,
+  epoch: 7,
+  owner: null,
+  covered: 0,
+  ranges: [],
+  segments: [],
+  previous: null,
+  lineage: { parentEpoch: null, isSplit: true },
 };

@@ -149,3 +149,33 @@ test("a read that fails ends the merge; a missing or damaged input does so by it
     }
   }
 });
+
+test("keys outside of the job's range of hashes are left out, whatever they are, and all of them leave nothing", () => {
+  const driver = new StoreDriver(joined);
+  const key = (hash: number, name: string): string => `\u0001${String.fromCharCode(0, 0, 0, hash)}${name}`;
+  const inputs = [
+    written(driver, "new", [
+      [key(3, "a"), "3"],
+      [key(5, "b"), "", TOMBSTONE],
+    ]),
+    written(driver, "old", [
+      [key(2, "a"), "2"],
+      [key(4, "a"), "4"],
+      [key(5, "b"), "5"],
+    ]),
+  ];
+  const within = (from: number, to: number): readonly Row[] =>
+    merged(driver, { ...jobOf(inputs, false), hashes: { from, to } }).rows;
+  assert.deepEqual(
+    within(0, 4).map(([, value]) => value),
+    ["2", "3"],
+  );
+  assert.deepEqual(
+    within(4, 2 ** 32).map(([, value, flags]) => [value, flags]),
+    [
+      ["4", 0],
+      ["", TOMBSTONE],
+    ],
+  );
+  assert.deepEqual(within(6, 9), []);
+});

@@ -58,6 +58,7 @@ export interface TimerPast {
 export type Origin =
   /** A waiting client. Nothing but its result is left behind. */
   | { readonly kind: "client" }
+  /** `sourceShard`: the source, or what stands for a stream to a shard that this one came from (src/core/shard/stream-source.ts). */
   | { readonly kind: "message"; readonly sourceShard: number; readonly number: number }
   /** An accepted command or a parked message, stored in the inbox under this number. */
   | { readonly kind: "inbox"; readonly number: number };

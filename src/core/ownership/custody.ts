@@ -9,6 +9,7 @@ import type { Shard } from "../shard/shard.js";
 import { assert } from "../unreachable.js";
 import type { DirectoryClient } from "./directory-client.js";
 import { type ClosedRange, type DocumentCodec, type PreviousManifest, type ShardDescriptor, shardKey } from "./documents.js";
+import { makerOf } from "./segment-name.js";
 
 export interface CustodyTools {
   readonly client: DirectoryClient;
@@ -29,8 +30,10 @@ export class Custody {
   #token: string;
   /** What the swap that is under way will have put there. */
   #next: ShardDescriptor | null = null;
-  /** It is being handed over: no flush and no merge is begun. */
+  /** It is being handed over, or split: no flush and no merge is begun. */
   isLeaving = false;
+  /** Others are being told what it names: that stays as it is. */
+  isFixed = false;
 
   constructor(shard: Shard, descriptor: ShardDescriptor, token: string, tools: CustodyTools) {
     this.shard = shard;
@@ -89,7 +92,7 @@ export class Custody {
   /** Names what has been written, as soon as it may be named; starts a merge where one is due. Once a turn. */
   turn(): void {
     const { store } = this.shard.state;
-    if (this.#next !== null) return;
+    if (this.#next !== null || this.isFixed) return;
     if (!store.isThawed) store.startFlush(this.shard.storeEffects);
     if (!this.isLeaving) store.startCompaction(this.shard.storeEffects);
     const manifest = store.pendingManifest();
@@ -135,6 +138,19 @@ export class Custody {
   }
 
   /**
+   * Its halves are in its place from now on: everything that it has is in its segments, which they name. The swap is the
+   * moment of the split, and there is no way back from it.
+   */
+  split(then: () => void): void {
+    // A merge may have ended since: it is dropped, and its inputs stay.
+    const isFlushed = this.#next === null && this.shard.state.store.isThawed && !this.isDirty;
+    assert(isFlushed, `shard ${this.shard.shard} is not flushed`);
+    const { shard, epoch, lineage } = this.#descriptor;
+    const next = { shard, epoch: epoch + 1, owner: null, covered: 0, ranges: [], segments: [], previous: null };
+    this.#swap({ ...next, lineage: { parentEpoch: lineage?.parentEpoch ?? null, isSplit: true } }, then);
+  }
+
+  /**
    * What `next` can be rebuilt from without what it adds. A flush moves it: the segments so far, and what the flush holds as
    * the log has it. A merge leaves it where it is, so that it names neither the newest flush nor what was merged since: either
    * may be damaged. A flush that adds nothing had nothing to hold, and leaves it as well.
@@ -162,7 +178,11 @@ export class Custody {
       this.#descriptor = next;
       then();
       const kept = namedBy(next);
-      for (const object of named) if (!kept.has(object)) this.shard.state.store.discard(object);
+      // What came from a split may be other shards', too: nobody deletes that alone (split-leftovers.ts).
+      if (next.lineage?.isSplit === true) return;
+      for (const object of named) {
+        if (!kept.has(object) && makerOf(object)?.shard === this.shard.shard) this.shard.state.store.discard(object);
+      }
     });
   }
 }

@@ -44,6 +44,8 @@ export interface PlanDocument {
   readonly drained: readonly string[];
   /** Shards that are to lie on the node of that address, as long as it lives. */
   readonly placed: readonly (readonly [shard: number, address: string])[];
+  /** How often every shard of the cluster is to be split, all in all: the generation that is wanted. Absent: never. */
+  readonly splits?: number;
 }
 
 export const NO_PLAN: PlanDocument = { drained: [], placed: [] };
@@ -66,6 +68,17 @@ export interface PreviousManifest {
   readonly ranges: readonly ClosedRange[];
 }
 
+/**
+ * What a split has left in a descriptor. One that came from a split means nothing until its parent's says that it is split:
+ * the swap of the parent's is the moment of the split.
+ */
+export interface Lineage {
+  /** The epoch in which its parent was split; null: it is of the first generation. */
+  readonly parentEpoch: number | null;
+  /** Its halves are in its place, for ever: it has no owner, no segments, no ranges. */
+  readonly isSplit: boolean;
+}
+
 /** Who owns a shard, and where its state lies: segments, then closed ranges in order, then the owner's log behind `covered`. */
 export interface ShardDescriptor {
   readonly shard: number;
@@ -78,6 +91,8 @@ export interface ShardDescriptor {
   readonly segments: readonly SegmentReference[];
   /** Everything that it names is kept as long as it is here. Null: there is none yet, or it was let go. */
   readonly previous: PreviousManifest | null;
+  /** Absent: it is of the first generation, and not split. */
+  readonly lineage?: Lineage;
 }
 
 /** How the core sees the byte forms; throws MalformedBytes, or NewerFormat for what a newer version has written. */

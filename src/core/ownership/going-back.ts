@@ -13,7 +13,7 @@ export type GoingBackCode = "shard_owned" | "previous_missing";
 
 /** `owner`: the document of the descriptor's owner; null where it has none, or is none. */
 export function goneBack(descriptor: ShardDescriptor, owner: NodeDocument | null): GoingBack {
-  const { shard, epoch, previous, ranges } = descriptor;
+  const { shard, epoch, previous, ranges, lineage } = descriptor;
   if (previous === null) {
     return impossible("previous_missing", `shard ${shard} has no previous manifest: there was none, or it was let go`);
   }
@@ -33,6 +33,7 @@ export function goneBack(descriptor: ShardDescriptor, owner: NodeDocument | null
       ranges: [...previous.ranges, ...ranges, ...openRange(descriptor, owner)],
       segments: previous.segments,
       previous: null,
+      ...(lineage === undefined ? {} : { lineage }),
     },
   };
 }

@@ -31,6 +31,7 @@ import { makeShard, type OpeningParts, openTogether } from "./opening.js";
 import { place } from "./placement.js";
 import type { ReplaySize } from "./replay.js";
 import type { ShardMap } from "./shard-map.js";
+import { type Half, Splitting } from "./splitting.js";
 
 export interface HoldingsParts {
   readonly opening: OpeningParts;
@@ -38,7 +39,6 @@ export interface HoldingsParts {
   readonly client: DirectoryClient;
   readonly codec: DocumentCodec;
   readonly incarnation: LogId;
-  readonly shards: number;
   readonly membership: Membership;
   readonly formers: FormerLogs;
   readonly map: ShardMap;
@@ -61,18 +61,23 @@ export interface Holding {
   readonly custody: Custody;
   isOpen: boolean;
   handOff: HandOff | null;
+  splitting: Splitting | null;
 }
 
 /** Shards asked for, or given away, at the same time: each waits for a flush. */
 const MOVES_MAX = 8;
 /** A shard that was asked for and did not come is asked for again. */
 const ASK_AGAIN_MS = 1_000;
+/** Shards of one node that are being split at the same time: each waits for a flush, and then makes its callers wait. */
+const SPLITS_MAX = 2;
+/** What held up a split may last. */
+const SPLIT_AGAIN_MS = 2_000;
 /** All descriptors are read again, whatever else shows: what nobody told is found. */
 const SWEEP_EVERY_MS = 30_000;
 
 export class Holdings {
   readonly #parts: HoldingsParts;
-  readonly #holdingByShard: (Holding | null)[];
+  readonly #holdingByShard = new Map<number, Holding>();
   #all: readonly Holding[] = [];
   readonly #claiming = new Set<number>();
   /** Ours by their descriptors, to be opened when no claim is under way any more: together they read a log once. */
@@ -81,7 +86,7 @@ export class Holdings {
   /** When a shard that was asked for may have to be asked for again. */
   #askAgainAtMs = Infinity;
   readonly #reading = new Set<number>();
-  #desired: readonly (LogId | null)[] = [];
+  #desired: ReadonlyMap<number, LogId | null> = new Map();
   #livingNames = "";
   #isListed = false;
   #isListing = false;
@@ -90,10 +95,10 @@ export class Holdings {
   #isClosed = false;
   #handedOff = 0;
   #takenOver = 0;
+  #splitAgainAtMs = Infinity;
 
   constructor(parts: HoldingsParts) {
     this.#parts = parts;
-    this.#holdingByShard = Array.from({ length: parts.shards }, () => null);
   }
 
   /** Those that are opening, open, or on their way to somebody else. */
@@ -102,19 +107,25 @@ export class Holdings {
   }
 
   of(shard: number): Holding | null {
-    return this.#holdingByShard[shard] ?? null;
+    return this.#holdingByShard.get(shard) ?? null;
   }
 
   /** The shard if it is served here at this moment. */
   serving(shard: number): Shard | null {
-    const holding = this.#holdingByShard[shard];
-    if (holding === null || holding === undefined || !holding.isOpen) return null;
-    return holding.handOff?.isDraining === true ? null : holding.shard;
+    const holding = this.#holdingByShard.get(shard);
+    if (holding === undefined || !holding.isOpen) return null;
+    return holding.handOff?.isDraining === true || holding.splitting?.isDraining === true ? null : holding.shard;
+  }
+
+  /** The shard if it takes messages and acknowledgements here at this moment. */
+  taking(shard: number): Shard | null {
+    const holding = this.#holdingByShard.get(shard);
+    return holding?.isOpen === true && holding.splitting?.isTaking === true ? holding.shard : this.serving(shard);
   }
 
   /** Ours, or about to be: whoever asks for it waits here. */
   isComing(shard: number): boolean {
-    return this.#claiming.has(shard) || this.of(shard) !== null || this.#parts.map.of(shard).owner === this.#parts.incarnation;
+    return this.#isOnItsWay(shard) || this.#parts.map.of(shard).owner === this.#parts.incarnation;
   }
 
   /**
@@ -130,7 +141,7 @@ export class Holdings {
   /** Shards that serve nobody, as far as this node can say. */
   get refused(): readonly { readonly shard: number; readonly message: string }[] {
     const refused: { readonly shard: number; readonly message: string }[] = [];
-    for (let shard = 0; shard < this.#parts.shards; shard++) {
+    for (const shard of this.#parts.map.leaves) {
       const message = this.of(shard)?.shard.refusal ?? this.refusalOf(shard);
       if (message !== null) refused.push({ shard, message });
     }
@@ -142,8 +153,8 @@ export class Holdings {
     const { membership, incarnation, map } = this.#parts;
     if (!this.#isListed || this.#isDue || this.#claiming.size > 0 || this.#toOpen.length > 0) return false;
     if (!membership.isSettled || this.#all.some(({ isOpen }) => !isOpen)) return false;
-    return this.#desired.every((desired, shard) => {
-      if (desired !== incarnation || this.of(shard) !== null) return true;
+    return [...this.#desired].every(([shard, desired]) => {
+      if (desired !== incarnation || this.of(shard) !== null || !map.isLeaf(shard)) return true;
       const { owner, damage } = map.of(shard);
       return damage !== null || (owner !== null && membership.isLiving(owner));
     });
@@ -151,7 +162,7 @@ export class Holdings {
 
   /** The node that should own the shard, as this one sees it. */
   desired(shard: number): LogId | null {
-    return this.#desired[shard] ?? null;
+    return this.#desired.get(shard) ?? null;
   }
 
   get statistics(): { readonly handedOff: number; readonly takenOver: number } {
@@ -165,16 +176,16 @@ export class Holdings {
 
   /** Nothing is on its way here or from here. */
   get isResting(): boolean {
-    const isMoving = this.#all.some(({ isOpen, handOff }) => !isOpen || handOff !== null);
+    const isMoving = this.#all.some(({ isOpen, handOff, splitting }) => !isOpen || handOff !== null || splitting !== null);
     return this.#claiming.size === 0 && this.#toOpen.length === 0 && !isMoving;
   }
 
   /** Some shard of ours should be another living node's: by what is known now, and not at the last look. */
   get isWantedElsewhere(): boolean {
-    const { incarnation, membership, shards } = this.#parts;
-    const desiredNow = place(membership.living, membership.plan, shards);
+    const { incarnation, membership, map } = this.#parts;
+    const desiredNow = place(membership.living, membership.plan, map.leaves, map.ids);
     return this.#all.some(({ shard, custody, handOff }) => {
-      const desired = desiredNow[shard.shard] ?? null;
+      const desired = desiredNow.get(shard.shard) ?? null;
       return handOff !== null || (desired !== null && desired !== incarnation && !custody.isRefused);
     });
   }
@@ -207,13 +218,26 @@ export class Holdings {
     );
   }
 
+  /** All descriptors as they stand, read anew; nothing comes of it where one is damaged. */
+  listDescriptors(then: (descriptors: readonly ShardDescriptor[]) => void): void {
+    let isWhole = true;
+    const listed = (found: readonly ListedDocument[]): void => {
+      const descriptors = found.map(({ key, document }) => this.#seen(key, document));
+      if (isWhole && descriptors.every((one) => one !== null)) then(descriptors);
+    };
+    this.#parts.client.listAnew(SHARD_PREFIX, listed, () => {
+      isWhole = false;
+    });
+  }
+
   /** Another node asks for a shard. It gets it if it should have it by our own view, too; else it asks again. */
   handOffAsked(by: LogId, shard: number, epoch: number): void {
     const holding = this.of(shard);
     if (holding === null) return this.reread(shard);
     const { membership } = this.#parts;
     if (membership.of(by) === null) membership.lookSoon();
-    if (this.#isClosed || !holding.isOpen || holding.handOff !== null || holding.custody.isRefused) return;
+    if (this.#isClosed || !holding.isOpen || holding.custody.isRefused) return;
+    if (holding.handOff !== null || holding.splitting !== null) return;
     if (epoch !== holding.shard.epoch || this.desired(shard) !== by || !membership.isLiving(by)) return;
     if (this.#handingOff >= MOVES_MAX) return;
     const { custody } = this.#parts;
@@ -230,9 +254,16 @@ export class Holdings {
   /** Once a turn. */
   turn(): void {
     const tickMs = this.#parts.tickMs();
-    for (const { handOff } of this.#all) handOff?.turn(tickMs);
+    for (const { handOff, splitting } of this.#all) {
+      handOff?.turn(tickMs);
+      splitting?.turn(tickMs);
+    }
     if (this.#isClosed || !this.#parts.membership.hasLooked) return;
     if (this.#isListed && tickMs >= this.#sweepAtMs) this.#list();
+    if (tickMs >= this.#splitAgainAtMs) {
+      this.#splitAgainAtMs = Infinity;
+      this.changed();
+    }
     if (!this.#isDue && tickMs < this.#askAgainAtMs) return;
     this.#isDue = false;
     this.#askAgainAtMs = Infinity;
@@ -242,17 +273,20 @@ export class Holdings {
   wakeAtMs(): number {
     const tickMs = this.#parts.tickMs();
     let wake = Infinity;
-    for (const { handOff } of this.#all) if (handOff !== null) wake = Math.min(wake, handOff.wakeAtMs(tickMs));
+    for (const { handOff, splitting } of this.#all) {
+      if (handOff !== null) wake = Math.min(wake, handOff.wakeAtMs(tickMs));
+      if (splitting !== null) wake = Math.min(wake, splitting.wakeAtMs(tickMs));
+    }
     // As in `turn`: what would not be done then is nothing to wake up for.
     if (this.#isClosed || !this.#parts.membership.hasLooked) return wake;
     if (this.#isDue) return tickMs;
-    return Math.min(wake, this.#askAgainAtMs, this.#isListing ? Infinity : this.#sweepAtMs);
+    return Math.min(wake, this.#askAgainAtMs, this.#splitAgainAtMs, this.#isListing ? Infinity : this.#sweepAtMs);
   }
 
   #look(): void {
-    const { membership, shards, map, incarnation } = this.#parts;
+    const { membership, map, incarnation } = this.#parts;
     const { living } = membership;
-    this.#desired = place(living, membership.plan, shards);
+    this.#desired = place(living, membership.plan, map.leaves, map.ids);
     const names = living
       .map((node) => node.incarnation)
       .sort()
@@ -263,7 +297,8 @@ export class Holdings {
     }
     if (!this.#isListed) return;
     this.#endSilent();
-    for (let shard = 0; shard < shards; shard++) {
+    for (const shard of this.#askedAtMs.keys()) if (!map.isLeaf(shard)) this.#askedAtMs.delete(shard);
+    for (const shard of map.leaves) {
       if (this.of(shard) !== null || this.#claiming.has(shard)) continue;
       const { owner, damage } = map.of(shard);
       if (damage !== null) this.#askedAtMs.delete(shard);
@@ -275,6 +310,62 @@ export class Holdings {
       this.#askAgainAtMs = Math.min(this.#askAgainAtMs, askedAtMs + ASK_AGAIN_MS);
     }
     this.#openClaimed();
+    this.#split();
+  }
+
+  /** Shards of ours that the plan wants split, some at a time; those that should be elsewhere are split there. */
+  #split(): void {
+    const { membership, map, incarnation, custody, client, codec, nextToken } = this.#parts;
+    const { splits = 0 } = membership.plan;
+    const tickMs = this.#parts.tickMs();
+    if (splits === 0 || this.#splitAgainAtMs < Infinity) return;
+    let open = this.#all.reduce((count, { splitting }) => (splitting === null ? count : count + 1), 0);
+    for (const holding of this.#all) {
+      if (open >= SPLITS_MAX) return;
+      const { shard, isOpen, handOff, splitting } = holding;
+      const generation = map.ids.generationOf(shard.shard);
+      if (generation >= splits || !map.ids.isAllowed(generation + 1)) continue;
+      if (!isOpen || handOff !== null || splitting !== null || holding.custody.isRefused) continue;
+      if (this.desired(shard.shard) !== incarnation) continue;
+      const tools = {
+        log: custody.log,
+        client,
+        codec,
+        clusterId: custody.clusterId,
+        incarnation,
+        nextToken,
+        split: (done: Splitting, halves: readonly Half[]) => this.#halved(done, halves),
+        kept: (done: Splitting) => this.#whole(done),
+      };
+      holding.splitting = new Splitting(shard, holding.custody, map.ids.childrenOf(shard.shard), tools, tickMs);
+      holding.splitting.turn(tickMs);
+      open++;
+    }
+  }
+
+  /** In place of the shard its halves are here. */
+  #halved({ shard, custody }: Splitting, halves: readonly Half[]): void {
+    const { map, gone } = this.#parts;
+    this.#holdingByShard.delete(shard.shard);
+    this.#keepList();
+    // First: what waits for the shard is to find that its halves are coming.
+    this.#toOpen.push(...halves);
+    map.seen(custody.descriptor, custody.token);
+    for (const { descriptor, token } of halves) map.seen(descriptor, token);
+    for (const { descriptor } of halves) this.#tell(descriptor);
+    this.#tell(custody.descriptor);
+    gone(shard, null);
+    this.#openClaimed();
+    this.changed();
+  }
+
+  /** The split came to nothing for now: something was slow, or somebody else was there before. */
+  #whole({ shard }: Splitting): void {
+    const holding = this.of(shard.shard);
+    if (holding !== null) holding.splitting = null;
+    this.#splitAgainAtMs = this.#parts.tickMs() + SPLIT_AGAIN_MS;
+    this.#parts.kept(shard.shard);
+    this.reread(shard.shard);
   }
 
   /** Members that do not live are brought to their ends by whoever should have a shard of theirs; what nobody should, the first does. */
@@ -282,7 +373,7 @@ export class Holdings {
     const { membership, formers, incarnation, map } = this.#parts;
     const isFirst = membership.living.every((node) => node.incarnation >= incarnation);
     const wanted = new Set<LogId | null>();
-    for (const [shard, desired] of this.#desired.entries()) if (desired === incarnation) wanted.add(map.of(shard).owner);
+    for (const [shard, desired] of this.#desired) if (desired === incarnation) wanted.add(map.of(shard).owner);
     for (const { document, token, isSilent } of membership.others) {
       if (document.status === "alive" && !isSilent) continue;
       if (isFirst || wanted.has(document.incarnation)) formers.end(document, { token });
@@ -313,7 +404,7 @@ export class Holdings {
     const { standing, epoch } = map.of(shard);
     // Only told: what stands there has to be known before it can be swapped.
     this.#askedAtMs.delete(shard);
-    if (standing === null && epoch > 0) return this.reread(shard);
+    if (standing === null && (epoch > 0 || !map.ids.isFirst(shard))) return this.reread(shard);
     const former = standing?.descriptor ?? null;
     const descriptor: ShardDescriptor = {
       shard,
@@ -324,6 +415,7 @@ export class Holdings {
       segments: former?.segments ?? [],
       // It rebuilds these segments, whatever ranges follow and whoever owns them.
       previous: former?.previous ?? null,
+      ...(former?.lineage === undefined ? {} : { lineage: former.lineage }),
     };
     const token = nextToken();
     this.#claiming.add(shard);
@@ -349,8 +441,12 @@ export class Holdings {
     const { standing } = this.#parts.map.of(shard);
     this.#askedAtMs.delete(shard);
     if (standing === null) return this.reread(shard);
-    if (this.#toOpen.some(({ descriptor }) => descriptor.shard === shard)) return;
+    if (this.#isToBeOpened(shard)) return;
     this.#toOpen.push(standing);
+  }
+
+  #isToBeOpened(shard: number): boolean {
+    return this.#toOpen.some(({ descriptor }) => descriptor.shard === shard);
   }
 
   #openClaimed(): void {
@@ -358,10 +454,10 @@ export class Holdings {
     const { opening, custody } = this.#parts;
     const holdings = this.#toOpen.map(({ descriptor, token }): Holding => {
       const shard = makeShard(opening, descriptor);
-      return { shard, custody: new Custody(shard, descriptor, token, custody), isOpen: false, handOff: null };
+      return { shard, custody: new Custody(shard, descriptor, token, custody), isOpen: false, handOff: null, splitting: null };
     });
     this.#toOpen = [];
-    for (const holding of holdings) this.#holdingByShard[holding.shard.shard] = holding;
+    for (const holding of holdings) this.#holdingByShard.set(holding.shard.shard, holding);
     this.#keepList();
     const shards = holdings.map(({ shard, custody: { descriptor } }) => ({ shard, descriptor }));
     openTogether(opening, shards, (size) => {
@@ -374,7 +470,7 @@ export class Holdings {
     const { map, gone } = this.#parts;
     const { descriptor, token } = handOff.custody;
     this.#handedOff++;
-    this.#holdingByShard[handOff.shard.shard] = null;
+    this.#holdingByShard.delete(handOff.shard.shard);
     this.#keepList();
     map.seen(descriptor, token);
     this.#tell(descriptor);
@@ -444,9 +540,10 @@ export class Holdings {
 
   /** Refuses the shard alone. One that is here needs no descriptor until the next swap, which will tell. */
   #damaged(key: string, message: string): void {
-    const { map, effects, kept, shards } = this.#parts;
+    const { map, effects, kept } = this.#parts;
     const shard = shardOfKey(key);
-    if (shard === null || shard >= shards || this.#isOnItsWay(shard)) return;
+    // A half that was never split off, or a shard that was split: nobody needs its descriptor.
+    if (shard === null || !map.isLeaf(shard) || this.#isOnItsWay(shard)) return;
     const told = `document_damaged: ${key}: ${message}`;
     if (!map.damaged(shard, told)) return;
     effects.push({ kind: "shardRefused", shard, message: told });
@@ -468,8 +565,8 @@ export class Holdings {
 
   /** Where all shards are here, what their descriptors name is all that anybody names. */
   forgetFormers(): void {
-    const { formers, shards } = this.#parts;
-    if (formers.size === 0 || this.#all.length < shards) return;
+    const { formers, map } = this.#parts;
+    if (formers.size === 0 || this.#all.length < map.leaves.length) return;
     this.#forget(
       formers.all,
       this.#all.map(({ custody }) => custody.descriptor),
@@ -477,13 +574,13 @@ export class Holdings {
   }
 
   #keepList(): void {
-    this.#all = this.#holdingByShard.filter((holding) => holding !== null);
+    this.#all = [...this.#holdingByShard.values()].sort((left, right) => left.shard.shard - right.shard.shard);
   }
 
   /** Here, or swapped by us: what was read is older, or will be found out by the next swap. */
   #isOnItsWay(shard: number): boolean {
     if (this.of(shard) !== null || this.#claiming.has(shard)) return true;
-    return this.#toOpen.some(({ descriptor }) => descriptor.shard === shard);
+    return this.#isToBeOpened(shard);
   }
 
   get #handingOff(): number {

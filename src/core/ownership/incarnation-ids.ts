@@ -1,7 +1,7 @@
 /** What must be unique: drawn from the incarnation's own name and randomness, and counted. */
 import type { LogId } from "../log/record.js";
 import { NONCE_BYTES } from "../log/record-codec.js";
-import { segmentName } from "./orphan-sweep.js";
+import { segmentName } from "./segment-name.js";
 
 const COUNTER_BYTES = 4;
 

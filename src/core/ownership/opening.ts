@@ -34,11 +34,14 @@ export interface OpeningShard {
 /** The shard of a descriptor, not yet open. */
 export function makeShard(parts: OpeningParts, { shard, epoch, segments }: ShardDescriptor): Shard {
   const { settings, tools, ids, host, clusterId, cache } = parts;
+  const { ids: shardIds } = host;
+  const parent = shardIds.parentOf(shard);
   const typeOf = (name: string): EntityType | null => host.typeOf(name)?.type ?? null;
   const store = new ShardStore({
     shard,
     segments,
     clusterId,
+    hashes: parent === null ? null : shardIds.hashesOf(shard),
     nextRequest: () => ids.nextRequest(),
     nextObjectName: () => ids.nextObjectName(shard, epoch),
     checksum: tools.checksum,
@@ -48,7 +51,8 @@ export function makeShard(parts: OpeningParts, { shard, epoch, segments }: Shard
     cache,
     limits: settings.store,
   });
-  return new Shard(shard, epoch, new ShardState(shard, store, host.hashOf, typeOf, host.limits.timerWindowMax), host);
+  const state = new ShardState(shard, store, host.hashOf, typeOf, host.limits.timerWindowMax, parent);
+  return new Shard(shard, epoch, state, host);
 }
 
 /** `opened` when all of them are open, or refused. Together they read each log that they need once. */

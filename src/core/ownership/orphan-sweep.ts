@@ -6,29 +6,30 @@
 import type { Effect } from "../effect.js";
 import type { ObjectsFound } from "../input.js";
 import { type Custody, namedBy } from "./custody.js";
+import { makerOf, SEGMENT_PREFIX } from "./segment-name.js";
+import type { SplitLeftovers } from "./split-leftovers.js";
 
 export interface OrphanLimits {
   /** The first sweep waits this long after the start; each next one after the last. */
   readonly sweepEveryMs: number;
 }
 
-export const SEGMENT_PREFIX = "segments/";
-
-/** `segments/<shard>/<epoch>-<unique>`: says whose an object is. */
-export function segmentName(shard: number, epoch: number, unique: string): string {
-  return `${SEGMENT_PREFIX}${shard}/${epoch}-${unique}`;
-}
-
-const NAME = /^segments\/(\d+)\/(\d+)-/;
-
 export class OrphanSweep {
   readonly #limits: OrphanLimits;
   readonly #custodies: () => readonly Custody[];
+  readonly #leftovers: SplitLeftovers;
   readonly #effects: Effect[];
   #nextAtMs: number;
   #isListing = false;
 
-  constructor(limits: OrphanLimits, custodies: () => readonly Custody[], effects: Effect[], tickMs: number) {
+  constructor(
+    limits: OrphanLimits,
+    custodies: () => readonly Custody[],
+    leftovers: SplitLeftovers,
+    effects: Effect[],
+    tickMs: number,
+  ) {
+    this.#leftovers = leftovers;
     this.#limits = limits;
     this.#custodies = custodies;
     this.#effects = effects;
@@ -51,11 +52,12 @@ export class OrphanSweep {
     if (outcome.kind === "failed") return;
     const custodyByShard = new Map(this.#custodies().map((custody) => [custody.descriptor.shard, custody]));
     for (const name of outcome.names) {
-      const match = NAME.exec(name);
-      const custody = match === null ? undefined : custodyByShard.get(Number(match[1]));
-      if (match === null || custody === undefined || custody.isRefused) continue;
+      const maker = makerOf(name);
+      const custody = maker === null ? undefined : custodyByShard.get(maker.shard);
+      if (maker === null || custody === undefined || custody.isRefused) continue;
       const { descriptor, shard } = custody;
-      if (Number(match[2]) < descriptor.epoch && !namedBy(descriptor).has(name)) shard.state.store.discard(name);
+      if (maker.epoch < descriptor.epoch && !namedBy(descriptor).has(name)) shard.state.store.discard(name);
     }
+    this.#leftovers.listed(outcome.names);
   }
 }

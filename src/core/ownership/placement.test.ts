@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { NO_PLAN, type NodeDocument, type PlanDocument } from "./documents.js";
-import { place } from "./placement.js";
+import { place as placeShards } from "./placement.js";
+import { ShardIds } from "./shard-ids.js";
+
+/** Of a cluster that was never split: the owners by shard. */
+function place(living: readonly NodeDocument[], plan: PlanDocument, shards: number): readonly (string | null)[] {
+  const all = Array.from({ length: shards }, (_, shard) => shard);
+  const owners = placeShards(living, plan, all, new ShardIds(shards));
+  return all.map((shard) => owners.get(shard) ?? null);
+}
 
 function node(name: string, changed: Partial<NodeDocument> = {}): NodeDocument {
   const beats = { status: "alive", counter: 1, base: 1, seal: null, startedAtMs: 1, heardAtMs: 1 } as const;

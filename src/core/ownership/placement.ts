@@ -10,30 +10,48 @@ import { murmur3 } from "../bytes/murmur3.js";
 import { encodeUtf8 } from "../bytes/utf8.js";
 import type { LogId } from "../log/record.js";
 import type { NodeDocument, PlanDocument } from "./documents.js";
+import type { ShardIds } from "./shard-ids.js";
 
 /** How much more than its share a node may have before it is passed over: less moves more shards at every change. */
 const SHARE_EXCESS = 1.1;
 
-/** The desired owner of each shard, by shard; null where no node may own any. `nodes`: those that live. */
-export function place(nodes: readonly NodeDocument[], plan: PlanDocument, shards: number): readonly (LogId | null)[] {
+/** The desired owner of each shard; null where no node may own any. `nodes`: those that live. `shards`: those that there are. */
+export function place(
+  nodes: readonly NodeDocument[],
+  plan: PlanDocument,
+  shards: readonly number[],
+  ids: ShardIds,
+): ReadonlyMap<number, LogId | null> {
   const members = membersOf(nodes, plan);
-  const owners: (LogId | null)[] = [];
-  if (members.length === 0) return Array.from({ length: shards }, () => null);
+  if (members.length === 0) return new Map(shards.map((shard) => [shard, null]));
+  const owners = new Map<number, LogId | null>();
   const capacity = members.reduce((sum, member) => sum + member.capacity, 0);
   const roomByMember = new Map(
     members.map((member) => {
-      const share = (shards * member.capacity) / capacity;
+      const share = (shards.length * member.capacity) / capacity;
       return [member, Math.max(Math.ceil(share), Math.floor(share * SHARE_EXCESS))] as const;
     }),
   );
   const placed = new Map(plan.placed);
-  for (let shard = 0; shard < shards; shard++) {
-    const wished = members.find(({ name }) => name === placed.get(shard));
-    const best = wished ?? bestOf(members, roomByMember, shard);
+  for (const shard of shards) {
+    const wish = placed.size === 0 ? undefined : wishFor(shard, placed, ids);
+    const wished = members.find(({ name }) => name === wish);
+    const best = wished ?? bestOf(members, roomByMember, ids.placementOf(shard));
     roomByMember.set(best, (roomByMember.get(best) ?? 0) - 1);
-    owners.push(best.incarnation);
+    owners.set(shard, best.incarnation);
   }
   return owners;
+}
+
+/** What was decided for a shard is meant for what it was split into, too. */
+function wishFor(shard: number, placed: ReadonlyMap<number, string>, ids: ShardIds): string | undefined {
+  const own = placed.get(shard);
+  if (own !== undefined) return own;
+  for (const ancestor of ids.ancestorsOf(shard)) {
+    const wish = placed.get(ancestor);
+    if (wish !== undefined) return wish;
+  }
+  return undefined;
 }
 
 interface Member {

@@ -38,6 +38,8 @@ class Bench {
   readonly reread: number[] = [];
   owner: string | null = "b-1";
   isServing = true;
+  /** The part of the target that consumes what is sent, where the target was split. */
+  half: number | null = null;
   hasRoom = true;
   lowest: number | null = 1;
   last = 0;
@@ -59,7 +61,8 @@ class Bench {
       gate: this.gate,
       effects: this.effects,
       ownerOf: () => this.owner,
-      serving: () => (this.isServing ? shard : null),
+      taking: () => (this.isServing ? shard : null),
+      holderOf: (sent) => this.half ?? sent.targetShard,
       lastPosition: () => this.last,
       tickMs: () => this.nowMs,
       reread: (target) => this.reread.push(target),
@@ -67,7 +70,8 @@ class Bench {
   }
 
   send(number: number, lowest = 1): boolean {
-    return this.delivery.send(message(number), EPOCH, lowest);
+    const sent = message(number);
+    return this.delivery.send(sent, this.half ?? sent.targetShard, EPOCH, lowest);
   }
 
   /** What was said to other nodes since the last time. */
@@ -150,11 +154,31 @@ describe("the source", () => {
     bench.owner = "c-1";
     assert.equal(bench.send(2), false, "not in the middle");
     assert.equal(bench.send(1), true);
-    assert.equal(bench.delivery.send(message(1), EPOCH + 1, 1), true);
+    assert.equal(bench.delivery.send(message(1), message(1).targetShard, EPOCH + 1, 1), true);
     assert.deepEqual(
       bench.sent().map(({ stream }) => stream),
       [1, 2, 3],
     );
+  });
+
+  test("is two streams where its target was split, each with its own numbers, and begins anew for each alone", () => {
+    const bench = new Bench();
+    bench.half = 100;
+    assert.equal(bench.send(1), true);
+    bench.half = 101;
+    assert.equal(bench.send(2, 2), true);
+    bench.half = 100;
+    assert.equal(bench.send(3), true);
+    assert.deepEqual(bench.sent(), [
+      { number: 1, previous: 0, stream: 1 },
+      { number: 2, previous: 0, stream: 2 },
+      { number: 3, previous: 1, stream: 1 },
+    ]);
+    bench.delivery.moved(101);
+    assert.equal(bench.restarted.length, 1);
+    bench.half = 101;
+    assert.equal(bench.send(2, 2), true);
+    assert.deepEqual(bench.sent(), [{ number: 2, previous: 0, stream: 3 }]);
   });
 
   test("sends again when nothing was acknowledged for long; a stream with nothing left is forgotten", () => {

@@ -4,6 +4,8 @@
  *
  *   source: begun ──messages, each naming the one before──> begun ──broken, link lost, target moved──> begun anew
  *
+ * A stream to a shard that was split is several, one for each part of it: each number is for one of them alone.
+ *
  * A stream says what was sent in it and nothing of what was consumed: that is what marks and acknowledgements are for.
  */
 import type { Effect } from "../effect.js";
@@ -19,8 +21,10 @@ export interface DeliveryParts {
   readonly effects: Effect[];
   /** The living owner of a shard that is elsewhere; null where it is not known. */
   ownerOf(shard: number): LogId | null;
-  /** The shard as it is served here; null: it is not. */
-  serving(shard: number): Shard | null;
+  /** The shard if it takes messages and acknowledgements here; null: it does not. */
+  taking(shard: number): Shard | null;
+  /** The shard that consumes the message: its target, or, where that was split, the part of it that has the entity. */
+  holderOf(message: Message): number;
   /** Position of the last entry that was added to our log. */
   lastPosition(): number;
   tickMs(): number;
@@ -51,7 +55,7 @@ const SILENCE_MS = 5_000;
 
 export class Delivery {
   readonly #parts: DeliveryParts;
-  /** By source and target shard. */
+  /** By source and target shard, and, where the target was split, the shard that consumes it. */
   readonly #sending = new Map<string, Sending>();
   readonly #receiving = new Map<string, Receiving>();
   #streams = 0;
@@ -66,16 +70,19 @@ export class Delivery {
     this.#parts = parts;
   }
 
-  /** A message of a shard of ours for one that is elsewhere; false: not now. `lowest`: the first that is not acknowledged. */
-  send(message: Message, epoch: number, lowest: number): boolean {
+  /**
+   * A message of a shard of ours for one that is elsewhere; false: not now. `half`: the shard that consumes it, which is the
+   * target itself unless that was split. `lowest`: the first that goes there and is not acknowledged.
+   */
+  send(message: Message, half: number, epoch: number, lowest: number): boolean {
     const { sourceShard, targetShard, number } = message;
-    const to = this.#parts.ownerOf(targetShard);
+    const to = this.#parts.ownerOf(half);
     if (to === null || number - lowest >= UNACKNOWLEDGED_MAX) return false;
-    const key = pairKey(sourceShard, targetShard);
+    const key = streamKey(sourceShard, targetShard, half);
     let stream = this.#sending.get(key);
     if (stream === undefined || stream.to !== to || stream.id.epoch !== epoch) {
       // A new stream begins with the first that is not acknowledged, whatever was sent before.
-      if (number !== lowest) return this.#restart(sourceShard, targetShard, "now");
+      if (number !== lowest) return this.#restart(key, "now");
       stream = { to, id: { epoch, number: ++this.#streams }, last: 0, heardAtMs: this.#parts.tickMs() };
       this.#sending.set(key, stream);
     }
@@ -90,7 +97,8 @@ export class Delivery {
   /** A message arrived from another node. */
   received(from: LogId, { message, stream, previous }: PeerFrame & { readonly kind: "messageSent" }): void {
     const { sourceShard, targetShard, number } = message;
-    const key = pairKey(sourceShard, targetShard);
+    const half = this.#parts.holderOf(message);
+    const key = streamKey(sourceShard, targetShard, half);
     const known = this.#receiving.get(key);
     if (known !== undefined && isLater(known.id, stream)) return;
     let receiving = known;
@@ -99,7 +107,7 @@ export class Delivery {
       this.#receiving.set(key, receiving);
     }
     if (receiving.isBroken) return;
-    const shard = this.#parts.serving(targetShard);
+    const shard = this.#parts.taking(half);
     if (shard !== null && previous === receiving.last && shard.receive(message)) {
       receiving.last = number;
       return;
@@ -110,46 +118,44 @@ export class Delivery {
 
   /** The target says so: a new stream begins, after a moment, as its reason may last. */
   broken({ sourceShard, targetShard, stream }: PeerFrame & { readonly kind: "streamBroken" }): void {
-    const sending = this.#sending.get(pairKey(sourceShard, targetShard));
-    if (sending === undefined || sending.id.number !== stream.number || sending.id.epoch !== stream.epoch) return;
-    this.#parts.reread(targetShard);
-    this.#restart(sourceShard, targetShard, "later");
+    for (const [key, { id }] of [...this.#sending]) {
+      const [source, target, half] = shardsOf(key);
+      if (source !== sourceShard || target !== targetShard || id.number !== stream.number || id.epoch !== stream.epoch) continue;
+      this.#parts.reread(half);
+      this.#restart(key, "later");
+    }
   }
 
   /** A message from elsewhere is consumed, or was before: its source may forget it once the mark is durable. */
   acknowledge(sourceShard: number, targetShard: number, number: number): void {
-    const key = pairKey(sourceShard, targetShard);
+    const key = `${sourceShard}>${targetShard}`;
     const waiting = this.#consumed.get(key);
     if (waiting === undefined) this.#consumed.set(key, { sourceShard, targetShard, numbers: [number] });
     else waiting.numbers.push(number);
   }
 
   acknowledged({ sourceShard, targetShard, numbers }: PeerFrame & { readonly kind: "messagesAcknowledged" }): void {
-    const shard = this.#parts.serving(sourceShard);
-    const sending = this.#sending.get(pairKey(sourceShard, targetShard));
-    if (sending !== undefined) sending.heardAtMs = this.#parts.tickMs();
+    const shard = this.#parts.taking(sourceShard);
+    this.#heard(sourceShard, targetShard);
     if (shard !== null) for (const number of numbers) shard.acknowledged(targetShard, number);
   }
 
   /** What went to that node, or came from it, may be lost. */
   lost(peer: LogId): void {
     for (const [key, { to }] of [...this.#sending]) {
-      if (to === peer) this.#restart(...shardsOf(key), "later");
+      if (to === peer) this.#restart(key, "later");
     }
   }
 
   /** The shard has another owner than was known: messages to it go there from now on. */
-  moved(target: number): void {
-    for (const key of [...this.#sending.keys()]) {
-      const [sourceShard, targetShard] = shardsOf(key);
-      if (targetShard === target) this.#restart(sourceShard, targetShard, "now");
-    }
+  moved(shard: number): void {
+    for (const key of [...this.#sending.keys()]) if (shardsOf(key)[2] === shard) this.#restart(key, "now");
   }
 
   /** A shard is not ours any more, or is again: its streams are over. */
   forget(shard: number): void {
     for (const key of [...this.#sending.keys()]) if (shardsOf(key)[0] === shard) this.#sending.delete(key);
-    for (const key of [...this.#receiving.keys()]) if (shardsOf(key)[1] === shard) this.#receiving.delete(key);
+    for (const key of [...this.#receiving.keys()]) if (shardsOf(key)[2] === shard) this.#receiving.delete(key);
   }
 
   /** Sends the acknowledgements of this step, and begins streams anew that have heard nothing. Once a turn, behind all entries. */
@@ -168,9 +174,9 @@ export class Delivery {
     for (const [key, { heardAtMs }] of [...this.#sending]) {
       if (tickMs - heardAtMs < SILENCE_MS) continue;
       const [sourceShard, targetShard] = shardsOf(key);
-      const shard = this.#parts.serving(sourceShard);
+      const shard = this.#parts.taking(sourceShard);
       if (shard?.state.outbox.lowest(targetShard) == null) this.#sending.delete(key);
-      else this.#restart(sourceShard, targetShard, "now");
+      else this.#restart(key, "now");
     }
     if (this.#sending.size > 0) this.#watch();
   }
@@ -184,10 +190,24 @@ export class Delivery {
   }
 
   /** The next that the source sends is its lowest unacknowledged one. */
-  #restart(sourceShard: number, targetShard: number, when: "now" | "later"): false {
-    this.#sending.delete(pairKey(sourceShard, targetShard));
-    this.#parts.serving(sourceShard)?.restartStream(targetShard, when);
+  #restart(key: string, when: "now" | "later"): false {
+    const [sourceShard, targetShard] = shardsOf(key);
+    this.#sending.delete(key);
+    this.#parts.taking(sourceShard)?.restartStream(targetShard, when);
     return false;
+  }
+
+  /** Of a target that was split, an acknowledgement does not say which half it comes from. */
+  #heard(sourceShard: number, targetShard: number): void {
+    const sending = this.#sending.get(streamKey(sourceShard, targetShard, targetShard));
+    if (sending !== undefined) {
+      sending.heardAtMs = this.#parts.tickMs();
+      return;
+    }
+    for (const [key, one] of this.#sending) {
+      const [source, target] = shardsOf(key);
+      if (source === sourceShard && target === targetShard) one.heardAtMs = this.#parts.tickMs();
+    }
   }
 
   #out(to: LogId, frame: PeerFrame, position: number = this.#parts.lastPosition()): void {
@@ -195,13 +215,13 @@ export class Delivery {
   }
 }
 
-function pairKey(sourceShard: number, targetShard: number): string {
-  return `${sourceShard}>${targetShard}`;
+function streamKey(sourceShard: number, targetShard: number, half: number): string {
+  return half === targetShard ? `${sourceShard}>${targetShard}` : `${sourceShard}>${targetShard}>${half}`;
 }
 
-function shardsOf(key: string): [source: number, target: number] {
-  const at = key.indexOf(">");
-  return [Number(key.slice(0, at)), Number(key.slice(at + 1))];
+function shardsOf(key: string): [source: number, target: number, half: number] {
+  const [source, target, half = target] = key.split(">").map(Number);
+  return [source as number, target as number, half as number];
 }
 
 function isLater(one: StreamId, other: StreamId): boolean {

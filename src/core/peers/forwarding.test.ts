@@ -20,6 +20,8 @@ class Bench {
   owner: string | null = "b-1";
   isHere = false;
   isComing = false;
+  /** The shard of what is asked for, as far as is known. */
+  shard = SHARD;
   nowMs = 0;
   readonly forwarding: Forwarding;
 
@@ -31,6 +33,7 @@ class Bench {
       isServedHere: () => this.isHere,
       isComing: () => this.isComing,
       serve: (asked) => this.servedHere.push(asked),
+      shardOf: () => this.shard,
       turnAway: (request) => this.turnedAway.push(request),
       send: (to, frame) => this.sent.push({ to, frame }),
       reread: (shard) => this.reread.push(shard),
@@ -127,6 +130,21 @@ describe("a client's request", () => {
     const [out] = bench.asked();
     assert.equal(out?.to, "c-1");
     assert.ok(out.asked.kind === "commandArrived" && !out.asked.isRepeat, "it was nowhere before");
+  });
+
+  test("goes to the half that has its entity when its shard was split while it waited", () => {
+    const bench = new Bench();
+    bench.owner = null;
+    bench.forwarding.route(SHARD, command(9));
+    bench.shard = SHARD + 100;
+    bench.forwarding.moved(SHARD);
+    bench.owner = "c-1";
+    bench.forwarding.moved(SHARD);
+    assert.deepEqual(bench.asked(), [], "it waits for the half");
+    bench.forwarding.moved(SHARD + 100);
+    assert.equal(bench.sent.length, 1);
+    const [sent] = bench.sent;
+    assert.ok(sent?.frame.kind === "asked" && sent.frame.shard === SHARD + 100);
   });
 
   test("is served here when its shard has come", () => {

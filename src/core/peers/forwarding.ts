@@ -23,6 +23,8 @@ export interface ForwardingParts {
   isComing(shard: number): boolean;
   /** Serves the request here; its shard is. */
   serve(asked: Asked): void;
+  /** The shard that holds what is asked for, as far as is known now; null where no entity is named. */
+  shardOf(asked: Asked): number | null;
   /** Sends a request of another node back to it: nothing was begun. */
   turnAway(request: number, shard: number): void;
   send(to: LogId, frame: PeerFrame): void;
@@ -34,7 +36,8 @@ export interface ForwardingParts {
 interface Forwarded {
   /** Under which it goes to other nodes. */
   readonly number: number;
-  readonly shard: number;
+  /** Changes where that was split. */
+  shard: number;
   readonly asked: Asked;
   readonly sinceMs: number;
   /** For whoever gathers answers of several nodes; null in place of one that will not come. */
@@ -135,6 +138,8 @@ export class Forwarding {
     }
     this.#wait(forwarded);
     this.#parts.reread(shard);
+    // Its owner may know of a split that we do not know of: then it names a half.
+    if (shard !== forwarded.shard) this.#parts.reread(forwarded.shard);
   }
 
   /** Whether the request was one of these. Nobody waits for it any more. */
@@ -219,7 +224,8 @@ export class Forwarding {
   }
 
   #go(forwarded: Forwarded): void {
-    const { shard, asked, number } = forwarded;
+    const { asked, number } = forwarded;
+    const shard = this.#settle(forwarded);
     if (this.#parts.isServedHere(shard)) {
       this.#forget(forwarded);
       return this.#parts.serve(forwarded.wasSent ? repeated(asked) : asked);
@@ -231,12 +237,22 @@ export class Forwarding {
     }
     const owner = this.#parts.ownerOf(shard);
     if (owner === null) return this.#wait(forwarded);
-    this.#waitingByShard.get(shard)?.delete(forwarded);
+    this.#stopWaiting(forwarded);
     forwarded.to = owner;
     this.#sentCount++;
     const sent = { ...(forwarded.wasSent ? repeated(asked) : asked), request: number };
     this.#parts.send(owner, { kind: "asked", shard, epoch: this.#parts.epochOf(shard), asked: sent });
     forwarded.wasSent = true;
+  }
+
+  /** Its shard, which may have been split since. */
+  #settle(forwarded: Forwarded): number {
+    const shard = this.#parts.shardOf(forwarded.asked) ?? forwarded.shard;
+    if (shard !== forwarded.shard) {
+      this.#stopWaiting(forwarded);
+      forwarded.shard = shard;
+    }
+    return shard;
   }
 
   #wait(forwarded: Forwarded): void {
@@ -249,12 +265,16 @@ export class Forwarding {
   }
 
   #forget(forwarded: Forwarded): void {
-    const { number, shard, asked, gathered } = forwarded;
+    const { number, asked, gathered } = forwarded;
     this.#forwardedByNumber.delete(number);
     if (gathered === null) this.#numberByRequest.delete(asked.request);
-    const waiting = this.#waitingByShard.get(shard);
+    this.#stopWaiting(forwarded);
+  }
+
+  #stopWaiting(forwarded: Forwarded): void {
+    const waiting = this.#waitingByShard.get(forwarded.shard);
     waiting?.delete(forwarded);
-    if (waiting?.size === 0) this.#waitingByShard.delete(shard);
+    if (waiting?.size === 0) this.#waitingByShard.delete(forwarded.shard);
   }
 
   #problem(request: number, problem: Problem): void {

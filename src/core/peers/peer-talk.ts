@@ -72,7 +72,8 @@ export class PeerTalk {
       case "shardMoved":
         node.map.told(frame.shard, frame.epoch, frame.owner);
         // The directory decides whether it is so; until it was asked, nothing is opened.
-        if (frame.owner === this.#parts.incarnation) node.holdings.reread(frame.shard);
+        // Of no owner is one that was split, most of all.
+        if (frame.owner === this.#parts.incarnation || frame.owner === null) node.holdings.reread(frame.shard);
         return;
       case "handOffAsked":
         return node.holdings.handOffAsked(from, frame.shard, frame.epoch);

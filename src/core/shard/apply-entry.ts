@@ -16,6 +16,7 @@ import { encodeTimer, NO_VALUE, timerDueKey, timerKey } from "../store/key-space
 import { COLD } from "../store/shard-store.js";
 import { assert, unreachable } from "../unreachable.js";
 import type { ShardState } from "./shard-state.js";
+import { streamSource } from "./stream-source.js";
 
 /** The folded state of an event-sourced entity behind this entry, where its function has just given it. Never journaled. */
 export type Fold = { readonly state: Payload | null } | null;
@@ -39,9 +40,9 @@ export function applyEntry(state: ShardState, entry: Entry, fold: Fold): void {
       return;
     }
     case "parked": {
-      state.marksOf(body.message.sourceShard).consume(body.message.number);
-      if (body.message.sourceShard === state.shard) removeFromOutbox(state, state.shard, body.message.number);
-      const { to, command, timer } = body.message;
+      const { sourceShard, targetShard, number, to, command, timer } = body.message;
+      state.marksOf(streamSource(sourceShard, targetShard, state.shard)).consume(number);
+      if (sourceShard === state.shard) removeFromOutbox(state, state.shard, number);
       putInbox(state, state.prefixOf(to), body.inboxNumber, to, command, timer);
       return;
     }

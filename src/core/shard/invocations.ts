@@ -26,6 +26,8 @@ export class Invocations {
   readonly #backingOff = new MomentHeap<EntitySlot>();
   #deadLettersMade = 0;
   #isOver = false;
+  /** What came while results are held; null: they are not. */
+  #held: (() => void)[] | null = null;
 
   constructor(context: ShardContext, messages: Messages, feeds: Feeds, waiters: OutcomeWaiters) {
     this.#context = context;
@@ -115,6 +117,7 @@ export class Invocations {
   /** A result came for the entity. It is checked before it is believed. */
   finished(slot: EntitySlot, deployment: string, result: EntityResult): void {
     if (this.#isOver) return;
+    if (this.#held !== null) return void this.#held.push(() => this.finished(slot, deployment, result));
     const items = slot.running;
     slot.running = [];
     slot.status = "idle";
@@ -136,6 +139,7 @@ export class Invocations {
   /** The invocation ended without a result for the entity. */
   unfinished(slot: EntitySlot, verdict: Verdict): void {
     if (this.#isOver) return;
+    if (this.#held !== null) return void this.#held.push(() => this.unfinished(slot, verdict));
     const items = slot.running;
     slot.running = [];
     slot.status = "idle";
@@ -369,6 +373,17 @@ export class Invocations {
       this.#context.host.dispatcher.withdraw(slot);
       slot.status = "idle";
     }
+  }
+
+  /** What comes from functions waits. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  letGo(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const result of held) result();
   }
 
   /** What still comes from functions is dropped. */

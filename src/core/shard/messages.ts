@@ -10,6 +10,7 @@ import { decodeInbox, INBOX_MAX, inboxKey } from "../store/key-spaces/inbox.js";
 import type { ShardContext } from "./shard-context.js";
 import { type EntitySlot, type Item, newItem } from "./slot.js";
 import type { StoreReads } from "./store-reads.js";
+import { streamOf, streamSource } from "./stream-source.js";
 
 /** Numbers acknowledged in one entry, at most, and how long the first may wait for others. */
 const ACKNOWLEDGED_MAX = 1_024;
@@ -30,13 +31,14 @@ export class Messages {
   readonly #context: ShardContext;
   readonly #reads: StoreReads;
   #mailboxes: Mailboxes | null = null;
-  /** Received and not consumed, by source shard. */
+  /** Received and not consumed, by the number of the stream's source. */
   readonly #receivedBySource = new Map<number, Set<number>>();
   /** The first number to a target that was not taken; the stream goes on from there. */
   readonly #heldByTarget = new Map<number, number>();
   #heldRetryAtMs: number | null = null;
   readonly #acknowledgedByTarget = new Map<number, number[]>();
   #acknowledgeAtMs: number | null = null;
+  #isParking = false;
 
   constructor(context: ShardContext, reads: StoreReads) {
     this.#context = context;
@@ -77,29 +79,50 @@ export class Messages {
 
   /** Takes a message into its entity's mailbox; false when it has to be sent again later, with all that follow it. */
   receive(message: Message): boolean {
-    const { sourceShard, number, to } = message;
-    if (this.#context.state.marksOf(sourceShard).has(number)) {
+    const { number, to } = message;
+    const source = this.#sourceOf(message);
+    if (this.#context.state.marksOf(source).has(number)) {
       this.#context.host.acknowledge(message);
       return true;
     }
-    const received = this.#receivedFrom(sourceShard);
+    const received = this.#receivedFrom(source);
     if (received.has(number)) return true;
     if (received.size >= this.#context.host.limits.messageWindow) return false;
     const isKnown = this.#context.host.typeOf(to.type) !== null;
     const slot = this.#context.slotOf(to);
     if (slot?.isPurging === true) return false;
-    if (!isKnown || slot?.isFull === true) return this.#overflow(message, slot);
+    if (!isKnown || slot?.isFull === true || this.#isParking) return this.#overflow(message, slot);
     received.add(number);
-    const item = newItem(message.command, { kind: "message", sourceShard, number }, message.timer);
+    const item = newItem(message.command, { kind: "message", sourceShard: source, number }, message.timer);
     this.#mailboxes?.enqueue(to, item);
     return true;
   }
 
   /** The message's mark is in an entry: its sender may forget it. */
-  consumed(sourceShard: number, number: number): void {
-    this.forget(sourceShard, number);
-    const targetShard = this.#context.shard;
-    if (sourceShard !== targetShard) this.#context.host.acknowledge({ sourceShard, targetShard, number });
+  consumed(source: number, number: number): void {
+    this.forget(source, number);
+    const stream = streamOf(source, this.#context.shard);
+    if (stream.source === this.#context.shard) return;
+    this.#context.host.acknowledge({ sourceShard: stream.source, targetShard: stream.target, number });
+  }
+
+  /**
+   * From now on every message that comes goes to the inbox at once, and so does what waits here from the shard itself: its
+   * outbox empties although nothing runs, and so does that of another shard that waits for the same.
+   */
+  beginParking(): void {
+    this.#isParking = true;
+    const { shard, slotByKey } = this.#context;
+    const isOwn = ({ origin }: Item): boolean => origin.kind === "message" && origin.sourceShard === shard;
+    for (const slot of slotByKey.values()) {
+      if (slot.running.some(isOwn) || slot.mailbox.some(isOwn)) this.#parkAll(slot);
+    }
+    // What was held up, also by the shard's own mailboxes, is tried at once.
+    if (this.#heldByTarget.size > 0) this.#heldRetryAtMs = this.#context.host.tickMs;
+  }
+
+  endParking(): void {
+    this.#isParking = false;
   }
 
   /** Of any one source: messages received and not consumed. */
@@ -107,18 +130,18 @@ export class Messages {
     return Math.max(0, ...[...this.#receivedBySource.values()].map((received) => received.size));
   }
 
-  forget(sourceShard: number, number: number): void {
-    this.#receivedBySource.get(sourceShard)?.delete(number);
+  forget(source: number, number: number): void {
+    this.#receivedBySource.get(source)?.delete(number);
   }
 
   /** Moves a message that cannot run soon to the inbox, with its mark, so that it no longer holds the window. */
   park(slot: EntitySlot, item: Item): void {
     if (item.origin.kind !== "message" || this.#context.state.inboxCount >= INBOX_MAX) return;
-    const { sourceShard, number } = item.origin;
+    const stream = streamOf(item.origin.sourceShard, this.#context.shard);
     const message: Message = {
-      sourceShard,
-      targetShard: this.#context.shard,
-      number,
+      sourceShard: stream.source,
+      targetShard: stream.target,
+      number: item.origin.number,
       to: slot.address,
       command: item.command,
       timer: item.timer,
@@ -224,8 +247,29 @@ export class Messages {
   }
 
   #send(message: Message): boolean {
-    const { host, state, epoch } = this.#context;
-    return host.send(message, epoch, state.outbox.lowest(message.targetShard) ?? message.number);
+    if (this.#isBehind(message.targetShard)) return false;
+    return this.#context.host.send(message, this.#context.epoch, this.#lowestWith(message));
+  }
+
+  /** What was sent to the whole shard goes before what is sent to a half of it: they are two streams, of one order. */
+  #isBehind(target: number): boolean {
+    const { host, state } = this.#context;
+    if (host.ids.isFirst(target)) return false;
+    for (const ancestor of host.ids.ancestorsOf(target)) if (state.outbox.lowest(ancestor) !== null) return true;
+    return false;
+  }
+
+  /** The lowest number that is not acknowledged of those that go where this one goes. */
+  #lowestWith({ targetShard, number, to }: Message): number {
+    const { host, state } = this.#context;
+    if (!host.isSplit(targetShard)) return state.outbox.lowest(targetShard) ?? number;
+    const half = host.shardOf(to);
+    for (const waiting of state.outbox.from(targetShard, 0)) if (host.shardOf(waiting.to) === half) return waiting.number;
+    return number;
+  }
+
+  #sourceOf({ sourceShard, targetShard }: Message): number {
+    return streamSource(sourceShard, targetShard, this.#context.shard);
   }
 
   #hold(message: Message): void {
@@ -268,7 +312,7 @@ export class Messages {
   #park(message: Message): number | null {
     const inboxNumber = this.#context.state.nextInboxNumber;
     if (this.#context.commit({ kind: "parked", message, inboxNumber }) === null) return null;
-    this.consumed(message.sourceShard, message.number);
+    this.consumed(this.#sourceOf(message), message.number);
     return inboxNumber;
   }
 }

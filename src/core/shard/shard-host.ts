@@ -7,6 +7,7 @@ import type { EntityType } from "../entity/entity-type.js";
 import type { Gate } from "../log/gate.js";
 import type { LogWriter } from "../log/log-writer.js";
 import type { RefusedCommands } from "../log/refused-commands.js";
+import type { ShardIds } from "../ownership/shard-ids.js";
 
 export interface ShardLimits {
   /** Attempts of a command that faults by itself, while a client waits. */
@@ -49,7 +50,12 @@ export interface ShardHost {
   /** From now on the stable version serves the entity; false where it does already, or it cannot be. */
   takeBack(address: EntityAddress): boolean;
   hashOf(address: EntityAddress): number;
+  /** The shard whose range holds the entity, as far as this node knows: it may have been split since. */
   shardOf(address: EntityAddress): number;
+  readonly ids: ShardIds;
+  isSplit(shard: number): boolean;
+  /** The shard has sent to that one: so its ancestors are split, whatever this node has read. */
+  targetSeen(target: number): void;
   /** Hands a born message to its target's shard, wherever that is; false: not now, send again later, from this one on. */
   send(message: Message, epoch: number, lowest: number): boolean;
   /** Tells the source shard that a message is consumed. */

@@ -11,6 +11,7 @@ import { Marks } from "./marks.js";
 import { Outbox } from "./outbox.js";
 import { OwnTimers } from "./own-timers.js";
 import { ResultCount } from "./result-count.js";
+import { inheritedSource } from "./stream-source.js";
 import { TimerWindow } from "./timer-window.js";
 
 export class ShardState {
@@ -34,6 +35,8 @@ export class ShardState {
   #lastPrefix: EntityPrefix = new Uint8Array(0);
   readonly #hashOf: (address: EntityAddress) => number;
   readonly #typeOf: (name: string) => EntityType | null;
+  /** What it came from by a split; null: it did not. */
+  readonly #parent: number | null;
 
   constructor(
     shard: number,
@@ -41,7 +44,9 @@ export class ShardState {
     hashOf: (address: EntityAddress) => number,
     typeOf: (name: string) => EntityType | null,
     timerWindowMax?: number,
+    parent: number | null = null,
   ) {
+    this.#parent = parent;
     this.timers = new TimerWindow(timerWindowMax);
     this.shard = shard;
     this.store = store;
@@ -101,6 +106,7 @@ export class ShardState {
       nextNumberByTarget: this.nextNumberByTarget,
       marksBySource,
       resultsByExpiry: this.results.entries,
+      ...(this.#parent === null ? {} : { shard: this.shard }),
     };
     this.store.put(BOOKKEEPING_KEY, encodeBookkeeping(value), 0);
     this.#savedSequence = this.sequence;
@@ -109,6 +115,7 @@ export class ShardState {
   /** Takes over what the last flush saved. Before any entry is applied. */
   loadBookkeeping(bytes: Uint8Array): void {
     const value = decodeBookkeeping(bytes);
+    if (this.#parent !== null && value.shard !== this.shard) return this.#inherit(value, this.#parent);
     this.sequence = value.sequence;
     this.#savedSequence = value.sequence;
     this.timeMs = value.timeMs;
@@ -116,5 +123,22 @@ export class ShardState {
     for (const [expiresAtMs, count] of value.resultsByExpiry) this.results.add(expiresAtMs, count);
     for (const [target, next] of value.nextNumberByTarget) this.nextNumberByTarget.set(target, next);
     for (const [source, marks] of value.marksBySource) this.marksBySource.set(source, new Marks(marks.low, marks.above));
+  }
+
+  /**
+   * The first time: what the segments hold is the parent's, as it was when it was split. Messages that were sent to it come
+   * here under its id, so its marks go on; its own messages were all acknowledged, and this shard's begin anew under its own
+   * id. Unsaved, whatever comes: the first flush makes the bookkeeping this shard's own.
+   */
+  #inherit(value: Bookkeeping, parent: number): void {
+    this.sequence = value.sequence;
+    this.#savedSequence = -1;
+    this.timeMs = value.timeMs;
+    this.nextInboxNumber = value.nextInboxNumber;
+    // Hashes are spread evenly; of an odd number each half takes the larger part.
+    for (const [expiresAtMs, count] of value.resultsByExpiry) this.results.add(expiresAtMs, Math.ceil(count / 2));
+    for (const [source, marks] of value.marksBySource) {
+      if (source !== parent) this.marksBySource.set(inheritedSource(source, parent), new Marks(marks.low, marks.above));
+    }
   }
 }

@@ -75,6 +75,7 @@ export class Shard {
   #isResumingOrphans = false;
   #isResumingAgain = false;
   #isWaitedFor = false;
+  #isParking = false;
 
   constructor(shard: number, epoch: number, state: ShardState, host: ShardHost) {
     this.state = state;
@@ -165,7 +166,32 @@ export class Shard {
   /** It stays after all. */
   unpause(): void {
     this.#context.isPaused = false;
+    this.#isParking = false;
+    this.#messages.endParking();
+    this.#invocations.letGo();
+    this.#resumeOrphans();
     for (const slot of this.#context.slotByKey.values()) if (slot.status === "idle") this.#invocations.goOn(slot);
+  }
+
+  /** Paused, it takes messages all the same, into the inbox, until its own are acknowledged: it is about to be split. */
+  park(): void {
+    this.#isParking = true;
+    this.#messages.beginParking();
+  }
+
+  /** Results that come from now on change nothing until it is unpaused; if it never is, what runs runs again elsewhere. */
+  holdResults(): void {
+    this.#invocations.hold();
+  }
+
+  /** It takes nothing any more, and what it has to say waits: whatever it is now stays until it is unpaused. */
+  stopParking(): void {
+    this.#isParking = false;
+  }
+
+  /** Messages of its own are not acknowledged. */
+  get isOwingMessages(): boolean {
+    return this.state.outbox.size > 0;
   }
 
   /** An invocation of one of its entities is under way. */
@@ -207,6 +233,7 @@ export class Shard {
     if (this.#refusal !== null) return then();
     this.#opening = then;
     if (this.#isInDoubt) return;
+    for (const target of this.state.nextNumberByTarget.keys()) this.#context.host.targetSeen(target);
     this.#resumeOutbox(new Uint8Array([OUTBOX_SPACE]), () => {
       // Replay has added the newest already, in front of what lies in the store.
       this.state.outbox.sort();
@@ -262,7 +289,8 @@ export class Shard {
 
   receive(message: Message): boolean {
     // What lies in the inbox came before: it goes first.
-    return this.#isOpen && !this.#context.isPaused && !this.#isResumingOrphans && this.#messages.receive(message);
+    const isTaking = this.#isOpen && (!this.#context.isPaused || this.#isParking);
+    return isTaking && !this.#isResumingOrphans && this.#messages.receive(message);
   }
 
   /** Sends everything to a target shard again: it has another owner, or a stream to it was broken. */
@@ -307,7 +335,7 @@ export class Shard {
       this.#invocations.wake();
       this.#messages.wake();
       this.#timers.wake();
-    }
+    } else if (this.#isParking) this.#messages.wake();
     let isAny = false;
     for (let rounds = 0; rounds < 100 && this.#storeReads.complete(); rounds++) isAny = true;
     this.#context.dropRetired();

@@ -68,6 +68,7 @@ export class Compacting {
       level: 1 + Math.max(...inputs.map((input) => input.level)),
       isDeflated: limits.isDeflated,
       readBytes: limits.compactionReadBytes,
+      hashes: this.#options.hashes ?? null,
     };
     this.#running = { request: nextRequest(), job, segment: null };
     effects.push({ kind: "compact", request: this.#running.request, job });

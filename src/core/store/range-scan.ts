@@ -3,6 +3,7 @@
 import { compareBytes } from "../bytes/compare.js";
 import type { BlockCursor } from "./block.js";
 import type { KeyOrder, OrderPlace } from "./key-order.js";
+import { type HashRange, isInHashRange } from "./key-spaces/hash-range.js";
 import type { OpenSegment } from "./open-segment.js";
 import type { SlabTable } from "./slab-table.js";
 import { NEVER, NO_BYTES, type VersionFold } from "./version-fold.js";
@@ -50,7 +51,10 @@ export interface VersionSource {
   advance(): void;
 }
 
-/** `sources` newest first. `visitedMax` bounds the keys looked at; `mayWait` false ends the page where a block is missing. */
+/**
+ * `sources` newest first. `visitedMax` bounds the keys looked at; `mayWait` false ends the page where a block is missing.
+ * `hashes`: what lies outside of it is passed over.
+ */
 export function scanPage(
   range: ScanRange,
   sources: readonly VersionSource[],
@@ -58,6 +62,7 @@ export function scanPage(
   nowMs: number,
   visitedMax: number,
   mayWait: boolean,
+  hashes: HashRange | null,
 ): ScanOutcome {
   const direction = range.isReverse === true ? -1 : 1;
   const items: ScanItem[] = [];
@@ -72,7 +77,8 @@ export function scanPage(
     if (isFull && last !== null) return { kind: "page", items, next: direction < 0 ? last : successor(last) };
     if (key === null) throw new Error("a page ended before its first key");
     foldKey(sources, key, fold, nowMs);
-    if (fold.kind === "value" || fold.kind === "partial") {
+    const isSeen = hashes === null || isInHashRange(key, hashes);
+    if (isSeen && (fold.kind === "value" || fold.kind === "partial")) {
       items.push({ key, value: fold.value, expiresAtMs: fold.expiresAtMs });
       bytes += key.length + fold.value.length;
     }

@@ -282,7 +282,15 @@ export class Reading {
     const outcome: ScanOutcome =
       lacking.length > 0
         ? { kind: "missing", blocks: lacking }
-        : scanPage(range, this.#sources(segments, range, ticket), this.#fold, this.#clock.nowMs, limits.scanVisitedMax, mayWait);
+        : scanPage(
+            range,
+            this.#sources(segments, range, ticket),
+            this.#fold,
+            this.#clock.nowMs,
+            limits.scanVisitedMax,
+            mayWait,
+            this.#options.hashes ?? null,
+          );
     if (outcome.kind === "page") return { ...outcome, ticket: ticket.id };
     const readahead = ticket.nextReadahead();
     for (const missing of outcome.blocks) this.#requestAhead(missing, readahead, ticket, range, effects);

@@ -5,9 +5,10 @@
  *       read: merge.supply(step.input, <the object's bytes>)     chunk: write it      done, failed: the end }
  *
  * Of each key the newest version stays; partial ones are merged with what is below them. Tombstones, and versions that
- * have expired, are dropped at the bottom and hide what is older elsewhere.
+ * have expired, are dropped at the bottom and hide what is older elsewhere. Keys outside of the job's range are dropped anywhere.
  */
 import { BlockCursor } from "./block.js";
+import { isInHashRange } from "./key-spaces/hash-range.js";
 import { OpenSegment } from "./open-segment.js";
 import { damaged, SegmentFault, type SegmentProblem } from "./segment-format.js";
 import type { SegmentReference } from "./segment-reference.js";
@@ -98,7 +99,8 @@ export class SegmentMerge {
       if (!fold.isSettled) fold.add(flags, expiresAtMs, value, this.#job.nowMs);
       if (input !== first) input.advance();
     }
-    this.#write(key);
+    const { hashes } = this.#job;
+    if (hashes == null || isInHashRange(key, hashes)) this.#write(key);
     first.advance();
     return true;
   }

@@ -1,4 +1,5 @@
 /** What a shard store asks of its driver, and what the driver reports. One IO per effect, answered once, by `request`. */
+import type { HashRange } from "./key-spaces/hash-range.js";
 import type { SegmentProblem } from "./segment-format.js";
 import type { SegmentReference } from "./segment-reference.js";
 
@@ -24,6 +25,8 @@ export interface CompactionJob {
   readonly isDeflated: boolean;
   /** How much of an input is read at once. */
   readonly readBytes: number;
+  /** What lies outside of it is left out; null: nothing does. */
+  readonly hashes?: HashRange | null;
 }
 
 export type StoreEffect =

@@ -1,5 +1,6 @@
 /** What a shard store is made of. */
 import type { CacheBudget } from "./cache-budget.js";
+import type { HashRange } from "./key-spaces/hash-range.js";
 import type { SegmentReference } from "./segment-reference.js";
 import type { SegmentTools } from "./segment-tools.js";
 import type { MergeValues } from "./version-fold.js";
@@ -30,6 +31,8 @@ export interface StoreOptions extends SegmentTools {
   /** What the descriptor's manifest holds, newest first. */
   readonly segments: readonly SegmentReference[];
   readonly clusterId: Uint8Array;
+  /** Null: all keys that are there belong to the shard. Else its segments may hold keys of others, which it does not see. */
+  readonly hashes?: HashRange | null;
   /** Unique among the requests of all stores of a driver. */
   nextRequest(): number;
   /** Never the same twice, in any process: (shard, epoch, unique). */

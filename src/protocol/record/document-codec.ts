@@ -10,6 +10,7 @@ import {
   type ClosedRange,
   type ClusterDocument,
   type DocumentCodec,
+  type Lineage,
   NewerFormat,
   type NodeDocument,
   type PlanDocument,
@@ -21,12 +22,15 @@ import { CLUSTER_ID_BYTES } from "./record-codec.js";
 
 /**
  * Node documents are of version 3: since 2 they say when their owner was last heard of, since 3 where others reach it.
- * Descriptors are of version 2: since then they keep the previous manifest. The others are of version 1.
+ * Descriptors are of version 2: since then they keep the previous manifest; of version 3 where a split has left something in
+ * them. The plan is of version 1, and of version 2 where it asks for splits. The others are of version 1.
  */
 export const DOCUMENT_FORMAT_VERSION = 3;
 const FIRST_VERSION = 1;
 const WITH_PREVIOUS = 2;
 const WITH_ADDRESS = 3;
+const WITH_LINEAGE = 3;
+const WITH_SPLITS = 2;
 
 const MAGIC = [0x48, 0x46, 0x44];
 const PLAIN = 0;
@@ -90,7 +94,8 @@ export const documentCodec: DocumentCodec = {
   },
 
   encodePlan(document: PlanDocument, clusterId: Uint8Array): Uint8Array {
-    const writer = begin(PLAN, clusterId);
+    const { splits = 0 } = document;
+    const writer = begin(PLAN, clusterId, splits === 0 ? FIRST_VERSION : WITH_SPLITS);
     writer.varint(document.drained.length);
     for (const address of document.drained) writer.text(address);
     writer.varint(document.placed.length);
@@ -98,20 +103,22 @@ export const documentCodec: DocumentCodec = {
       writer.varint(shard);
       writer.text(address);
     }
+    if (splits > 0) writer.varint(splits);
     return writer.take();
   },
 
   decodePlan(body: Uint8Array, clusterId: Uint8Array): PlanDocument {
-    const { reader } = openOf(body, PLAN, clusterId);
+    const { reader, version } = openOf(body, PLAN, clusterId);
     const drained: string[] = [];
     for (let left = reader.varint(); left > 0; left--) drained.push(reader.text());
     const placed: [number, string][] = [];
     for (let left = reader.varint(); left > 0; left--) placed.push([reader.varint(), reader.text()]);
-    return whole(reader, { drained, placed });
+    return whole(reader, version < WITH_SPLITS ? { drained, placed } : { drained, placed, splits: reader.varint() });
   },
 
   encodeDescriptor(document: ShardDescriptor, clusterId: Uint8Array): Uint8Array {
-    const writer = begin(SHARD, clusterId);
+    const { lineage } = document;
+    const writer = begin(SHARD, clusterId, lineage === undefined ? WITH_PREVIOUS : WITH_LINEAGE);
     writer.varint(document.shard);
     writer.varint(document.epoch);
     writer.text(document.owner ?? "");
@@ -119,6 +126,10 @@ export const documentCodec: DocumentCodec = {
     encodeManifest(writer, document);
     writer.u8(document.previous === null ? 0 : 1);
     if (document.previous !== null) encodeManifest(writer, document.previous);
+    if (lineage !== undefined) {
+      writer.varint(lineage.parentEpoch ?? 0);
+      writer.u8(lineage.isSplit ? 1 : 0);
+    }
     return writer.take();
   },
 
@@ -130,7 +141,8 @@ export const documentCodec: DocumentCodec = {
     const covered = reader.varint();
     const { ranges, segments } = decodeManifest(reader);
     const previous = version >= WITH_PREVIOUS ? decodePrevious(reader) : null;
-    return whole(reader, { shard, epoch, owner, covered, ranges, segments, previous });
+    const descriptor = { shard, epoch, owner, covered, ranges, segments, previous };
+    return whole(reader, version < WITH_LINEAGE ? descriptor : { ...descriptor, lineage: decodeLineage(reader) });
   },
 };
 
@@ -162,10 +174,19 @@ function decodePrevious(reader: ByteReader): PreviousManifest | null {
   return isThere === 1 ? decodeManifest(reader) : null;
 }
 
-function begin(kind: number, clusterId: Uint8Array): ByteWriter {
+/** No epoch is 0. */
+function decodeLineage(reader: ByteReader): Lineage {
+  const parentEpoch = reader.varint() || null;
+  const isSplit = reader.u8();
+  if (isSplit > 1) throw new MalformedBytes("a descriptor that is neither split nor not");
+  return { parentEpoch, isSplit: isSplit === 1 };
+}
+
+/** Documents that say nothing new are written as before, so that routers of the version before go on reading them. */
+function begin(kind: number, clusterId: Uint8Array, version: number = versionOf(kind)): ByteWriter {
   const writer = new ByteWriter(256);
   for (const byte of MAGIC) writer.u8(byte);
-  writer.u8(versionOf(kind));
+  writer.u8(version);
   writer.u8(PLAIN);
   writer.u8(NO_KEY);
   writer.u8(kind);
@@ -175,8 +196,9 @@ function begin(kind: number, clusterId: Uint8Array): ByteWriter {
 
 /** The newest that there is of this kind. */
 function versionOf(kind: number): number {
-  if (kind === NODE) return DOCUMENT_FORMAT_VERSION;
-  return kind === SHARD ? WITH_PREVIOUS : FIRST_VERSION;
+  if (kind === NODE) return WITH_ADDRESS;
+  if (kind === SHARD) return WITH_LINEAGE;
+  return kind === PLAN ? WITH_SPLITS : FIRST_VERSION;
 }
 
 interface OpenDocument {

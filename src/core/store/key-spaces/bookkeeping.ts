@@ -18,6 +18,8 @@ export interface Bookkeeping {
   readonly marksBySource: ReadonlyMap<number, { readonly low: number; readonly above: readonly number[] }>;
   /** How many idempotency results expire at or before a moment, for each hour that has any. */
   readonly resultsByExpiry: readonly (readonly [expiresAtMs: number, count: number])[];
+  /** Whose it is, where that is a shard that came from a split: it begins with what is its parent's. */
+  readonly shard?: number;
 }
 
 export const BOOKKEEPING_KEY = new Uint8Array([BOOKKEEPING_SPACE]);
@@ -46,6 +48,7 @@ export function encodeBookkeeping(value: Bookkeeping): Uint8Array {
     scratch.varint(expiresAtMs);
     scratch.varint(results);
   }
+  if (value.shard !== undefined) scratch.varint(value.shard);
   return scratch.view();
 }
 
@@ -65,7 +68,8 @@ export function decodeBookkeeping(bytes: Uint8Array): Bookkeeping {
   }
   const resultsByExpiry: [number, number][] = [];
   for (let left = count(reader); left > 0; left--) resultsByExpiry.push([reader.varint(), reader.varint()]);
-  return { sequence, timeMs, nextInboxNumber, nextNumberByTarget, marksBySource, resultsByExpiry };
+  const value = { sequence, timeMs, nextInboxNumber, nextNumberByTarget, marksBySource, resultsByExpiry };
+  return reader.remaining === 0 ? value : { ...value, shard: reader.varint() };
 }
 
 function count(reader: ByteReader): number {
