@@ -1,4 +1,4 @@
-/** `cluster status | drain | move`. */
+/** `cluster status | drain | move | split`. */
 import { type AdminConnection, askAdmin } from "./admin-client.js";
 import { CliProblem, EXIT } from "./exit-code.js";
 import { type Terminal, table } from "./terminal.js";
@@ -22,13 +22,19 @@ interface NodeName {
 
 interface StatusView {
   readonly nodes: readonly NodeView[];
-  readonly shards: readonly { readonly shard: number; readonly owner: NodeName | null; readonly desired: NodeName | null }[];
+  readonly shards: readonly {
+    readonly shard: number;
+    readonly generation: number;
+    readonly owner: NodeName | null;
+    readonly desired: NodeName | null;
+  }[];
+  readonly splits: number;
 }
 
 export async function showClusterStatus(admin: AdminConnection, terminal: Terminal): Promise<void> {
   const { text } = await askAdmin(admin, "/v1/cluster");
   if (terminal.isJson) return terminal.out(text);
-  const { nodes, shards } = JSON.parse(text) as StatusView;
+  const { nodes, shards, splits } = JSON.parse(text) as StatusView;
   const rows = nodes.map((node) => [
     node.address === "" ? "-" : node.address,
     node.incarnation,
@@ -38,6 +44,8 @@ export async function showClusterStatus(admin: AdminConnection, terminal: Termin
     node.startedAt,
   ]);
   for (const line of table([["NODE", "INCARNATION", "STATE", "SHARDS", "CAPACITY", "STARTED"], ...rows])) terminal.out(line);
+  const whole = shards.filter(({ generation }) => generation < splits).length;
+  if (whole > 0) terminal.out(`${whole} shards are still to be halved`);
   const moving = shards.filter(({ owner, desired }) => owner?.incarnation !== desired?.incarnation);
   if (moving.length === 0) return terminal.out(`all ${shards.length} shards are where they should be`);
   terminal.out(`${moving.length} of ${shards.length} shards are not where they should be:`);
@@ -64,6 +72,12 @@ export async function move(admin: AdminConnection, terminal: Terminal, shard: st
   terminal.out(
     node === undefined ? `shard ${shard} goes where it falls by itself` : `shard ${shard} goes to ${node}, as long as that lives`,
   );
+}
+
+export async function split(admin: AdminConnection, terminal: Terminal): Promise<void> {
+  const { text } = await askAdmin(admin, "/v1/cluster/split", { method: "POST" });
+  if (terminal.isJson) return terminal.out(text);
+  terminal.out("every shard is halved, one after the other; 'holdfast cluster status' shows how far it is");
 }
 
 function stateOf({ status, isLiving, isLeaving, isDrained }: NodeView): string {

@@ -1,7 +1,7 @@
 /** The command line: what can be typed, its help, and which function does it. */
 import { Command, Option } from "commander";
 import type { AdminConnection } from "./admin-client.js";
-import { drain, move, showClusterStatus } from "./cluster-commands.js";
+import { drain, move, showClusterStatus, split } from "./cluster-commands.js";
 import {
   type CanaryOptions,
   listDeployments,
@@ -113,6 +113,10 @@ function addClusterCommands(program: Command, streams: Streams): void {
     .argument("[node]", "its address; without it the shard goes where it falls by itself")
     .description("keep a shard on a router, as long as that lives")
     .action((shard: string, node: string | undefined) => move(adminOf(program), terminalOf(program, streams), shard, node));
+  cluster
+    .command("split")
+    .description("halve every shard, one after the other, while everything runs; there is no way back")
+    .action(() => split(adminOf(program), terminalOf(program, streams)));
 }
 
 function addDeploymentCommands(program: Command, streams: Streams): void {

@@ -9,10 +9,14 @@ export interface ClusterPlanOptions {
   readonly entropy: EntropyPort;
   /** Null until the router has joined its cluster. */
   clusterId(): Uint8Array | null;
+  /** The plan is another one now. */
+  changed?(): void;
 }
 
 export type PlanChange =
   | { readonly kind: "changed"; readonly plan: PlanDocument }
+  /** It is not what was decided upon any more. */
+  | { readonly kind: "outrun"; readonly plan: PlanDocument }
   | { readonly kind: "failed"; readonly message: string };
 
 /** Somebody else changes it at the same time, again and again. */
@@ -41,7 +45,12 @@ export class ClusterPlan {
     });
   }
 
-  async #change(decide: (plan: PlanDocument) => PlanDocument): Promise<PlanChange> {
+  /** Every shard is halved. `splits`: how often that was asked for before; somebody else may have done so meanwhile. */
+  split(splits: number): Promise<PlanChange> {
+    return this.#change((plan) => ((plan.splits ?? 0) === splits ? { ...plan, splits: splits + 1 } : null));
+  }
+
+  async #change(decide: (plan: PlanDocument) => PlanDocument | null): Promise<PlanChange> {
     const { directory, codec, entropy } = this.#options;
     const clusterId = this.#options.clusterId();
     if (clusterId === null) return { kind: "failed", message: "the router has not joined its cluster yet" };
@@ -49,11 +58,15 @@ export class ClusterPlan {
       const read = await directory.read(PLAN_KEY);
       if (read.kind === "failed") return { kind: "failed", message: read.message };
       const standing = read.kind === "found" ? read.document : null;
-      const plan = decide(standing === null ? NO_PLAN : codec.decodePlan(standing.body, clusterId));
+      const known = standing === null ? NO_PLAN : codec.decodePlan(standing.body, clusterId);
+      const plan = decide(known);
+      if (plan === null) return { kind: "outrun", plan: known };
       const token = Buffer.from(entropy.bytes(12)).toString("base64url");
       const swapped = await directory.swap(PLAN_KEY, standing?.token ?? null, { token, body: codec.encodePlan(plan, clusterId) });
       // After `unknown`, too, what stands there decides: deciding again on it changes nothing that is so already.
-      if (swapped.kind === "happened") return { kind: "changed", plan };
+      if (swapped.kind !== "happened") continue;
+      this.#options.changed?.();
+      return { kind: "changed", plan };
     }
     return { kind: "failed", message: "the plan changed at the same time, again and again" };
   }

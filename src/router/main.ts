@@ -116,6 +116,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     codec: documentCodec,
     entropy: systemEntropy,
     clusterId: () => runner.snapshot()?.cluster?.clusterId ?? null,
+    changed: () => runner.planChanged(),
   });
   const { figuresEveryMs } = settings.log;
   const figures =

@@ -19,6 +19,7 @@ export interface ClusterStatus {
   }[];
   readonly shards: readonly {
     readonly shard: number;
+    readonly generation: number;
     readonly owner: { readonly incarnation: string; readonly address: string | null } | null;
     readonly desired: { readonly incarnation: string } | null;
   }[];

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { LocalCloud } from "../aws/servers/local-cloud.js";
-import { ClusterWorld, type Upstream } from "./cluster-world.js";
+import { ClusterWorld, SHARDS, type Upstream } from "./cluster-world.js";
 import { isOnAws } from "./place.js";
+import { until } from "./world.js";
 
 let cloud: LocalCloud | null = null;
 let upstream: Upstream;
@@ -112,6 +113,31 @@ describe("routers of one cluster", () => {
     const counts = await Promise.all(clients);
     assert.deepEqual(refused, []);
     await countsAre(new Map(counts.map((count, n) => [`h${n}`, count])));
+  });
+
+  it("halve every shard while everything runs, are killed meanwhile, and lose and double nothing", async () => {
+    const one = await cluster.join();
+    await cluster.join();
+    await cluster.settled();
+    const load = counting(IDS, 4);
+    assert.equal(await one.ask("/v1/cluster/split", {}), 200);
+    const isSplit = async (generation: number): Promise<boolean> => {
+      const { shards } = await one.status();
+      return shards.length === SHARDS * 2 ** generation && shards.every((shard) => shard.generation === generation);
+    };
+    await until(() => isSplit(1), 60_000);
+    assert.deepEqual(load.failures, []);
+    await cluster.join();
+    await cluster.settled();
+    assert.equal(await one.ask("/v1/cluster/split", {}), 200);
+    assert.equal(await one.ask("/v1/cluster/split", {}), 409);
+    const [, second] = cluster.nodes;
+    assert.ok(second);
+    await cluster.kill(second);
+    await until(() => isSplit(2), 60_000);
+    await cluster.settled(2);
+    await countsAre(await load.stop());
+    assert.deepEqual(load.failures, []);
   });
 
   it("go on when one reaches its peers but not the store, which comes back by itself", async () => {

@@ -20,7 +20,7 @@ import type { Registration } from "../registration.js";
 import { makeTracing } from "../tracing/tracing.js";
 import { AdminReply, respondJson } from "./admin-reply.js";
 import { type AdminTarget, addressOf, parseAdminTarget } from "./admin-target.js";
-import { type ClusterAdmin, drainNode, moveShard, showCluster } from "./cluster-routes.js";
+import { type ClusterAdmin, drainNode, moveShard, showCluster, splitShards } from "./cluster-routes.js";
 import {
   listDeployments,
   listTypes,
@@ -61,7 +61,7 @@ const PATHS = [
   "/v1/status",
   "/v1/types",
   "/v1/deployments[/{id}/canary | /{id}/promote | /{id}/remove | /rollback]",
-  "/v1/cluster[/drain | /move]",
+  "/v1/cluster[/drain | /move | /split]",
   "/v1/invoke/{address}/{command}",
   "/v1/state/{address}",
   "/v1/events/{address}",
@@ -69,6 +69,12 @@ const PATHS = [
   "/v1/dead-letters[/{address}[/{commandId}[/retry | /drop]]]",
   "/v1/purge/{address}",
 ];
+
+const CLUSTER_ACTIONS: ReadonlyMap<string, (exchange: Exchange, admin: ClusterAdmin) => Refusal | null> = new Map([
+  ["drain", drainNode],
+  ["move", moveShard],
+  ["split", splitShards],
+]);
 
 export class AdminServer implements ExchangeHost {
   readonly core: CoreLink;
@@ -232,9 +238,9 @@ export class AdminServer implements ExchangeHost {
     const { cluster } = this.#options;
     const [action] = rest;
     if (action === undefined) return method === "GET" ? showCluster(exchange, cluster) : methodRefusal(exchange, "GET");
-    if (rest.length > 1 || (action !== "drain" && action !== "move")) return notFound();
-    if (method !== "POST") return methodRefusal(exchange, "POST");
-    return action === "drain" ? drainNode(exchange, cluster) : moveShard(exchange, cluster);
+    const act = rest.length > 1 ? undefined : CLUSTER_ACTIONS.get(action);
+    if (act === undefined) return notFound();
+    return method === "POST" ? act(exchange, cluster) : methodRefusal(exchange, "POST");
   }
 
   /** The ingress's own routes, with an operator's rights. */

@@ -158,6 +158,11 @@ export class CoreRunner implements CoreLink {
     });
   }
 
+  /** What the plan says now may ask something of this router. */
+  planChanged(): void {
+    this.#incarnation?.submit({ kind: "planChanged" });
+  }
+
   #leftWith(shards: number): void {
     if (shards > 0) this.#options.log.info({ shards }, "nobody else has taken these shards; they are released");
     this.#left?.();

@@ -353,6 +353,19 @@ export const ADMIN_PROBLEMS = {
     "No living router of the cluster has this address.",
     "`holdfast cluster status` shows their addresses.",
   ),
+  split_unfinished: retryable(
+    409,
+    "operator",
+    "The split before is not done",
+    "Some shards are still to be halved. Shards whose owner has just died, or whose snapshot store is slow, take longer; a refused shard is not split.",
+    "Wait; `holdfast cluster status` says how many are left.",
+  ),
+  too_many_shards: caller(
+    409,
+    "There may not be as many shards",
+    "After the split the cluster would have more than 65,536 shards.",
+    "What one shard cannot do, more of them will not do either: look for what is slow.",
+  ),
   nothing_to_roll_back: caller(
     409,
     "Nothing to roll back to",

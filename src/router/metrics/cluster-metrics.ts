@@ -40,6 +40,7 @@ export function exposeCluster(registry: Registry, core: () => CoreSnapshot | nul
     return core()?.cluster?.nodes.filter(({ document, isLiving }) => isLiving && document.status === "alive").length ?? 0;
   });
   gauge("holdfast_shards_owned", "Shards that this router has", () => core()?.shards ?? 0);
+  gauge("holdfast_shards", "Shards that the cluster has, as this router sees it", () => core()?.cluster?.shards.length ?? 0);
   gauge("holdfast_node_load", "How full this router is, 0 to 1: event loop or memory, the larger", () => load.value);
   gauge("holdfast_heartbeat_age_seconds", "Since this router's last heartbeat that was confirmed", () => {
     return (core()?.cluster?.heartbeatAgeMs ?? 0) / 1_000;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { request } from "node:http";
 import { describe, it } from "node:test";
+import type { ClusterView } from "../../../src/core/core-snapshot.js";
 import { MemoryDirectory } from "../../../src/directory-memory/memory-directory.js";
 import type { DiscoverOutcome } from "../../../src/ports/invoker.js";
 import { documentCodec } from "../../../src/protocol/record/document-codec.js";
@@ -101,6 +102,47 @@ describe("the admin API", () => {
       assert.deepEqual([unknown.status, unknown.code], [404, "not_found"]);
     });
     await withAdmin({ isReady: () => false }, async ({ url }) => assert.equal((await ask(`${url}/readyz`)).status, 503));
+  });
+
+  it("halves all shards when it is asked to, not while some are still to be halved, and not beyond what there may be", async () => {
+    const clusterId = new Uint8Array(16).fill(7);
+    const view = (splits: number, generations: readonly number[], isSplitAllowed = true): ClusterView => ({
+      incarnation: "a-1",
+      nodes: [],
+      plan: { drained: [], placed: [], splits },
+      planToken: null,
+      clusterId,
+      shards: generations.map((generation, shard) => ({ shard, generation, epoch: 1, owner: null, desired: null })),
+      isSplitAllowed,
+      moves: { takenOver: 0, handedOff: 0 },
+      heartbeatAgeMs: null,
+    });
+    let seen: ClusterView | null = null;
+    let changes = 0;
+    const plan = new ClusterPlan({
+      directory: new MemoryDirectory(),
+      codec: documentCodec,
+      entropy: { bytes: (length) => randomBytes(length) },
+      clusterId: () => clusterId,
+      changed: () => changes++,
+    });
+    await withAdmin({ cluster: { plan, view: () => seen } }, async ({ url }) => {
+      const split = async (): Promise<unknown> => {
+        const { status, code, json } = await post(`${url}/v1/cluster/split`, "");
+        return status === 200 ? json : [status, code];
+      };
+      assert.deepEqual(await split(), [503, "starting"]);
+      seen = view(0, [0, 0]);
+      assert.deepEqual(await split(), { drained: [], placed: [], splits: 1 });
+      assert.deepEqual(await split(), [409, "split_unfinished"], "it was asked for already, though nobody has seen it yet");
+      seen = view(1, [1, 1, 0]);
+      assert.deepEqual(await split(), [409, "split_unfinished"]);
+      seen = view(1, [1, 1, 1, 1], false);
+      assert.deepEqual(await split(), [409, "too_many_shards"]);
+      seen = view(1, [1, 1, 1, 1]);
+      assert.deepEqual(await split(), { drained: [], placed: [], splits: 2 });
+      assert.equal(changes, 2);
+    });
   });
 
   it("registers, lists, promotes and rolls back deployments", async () => {
