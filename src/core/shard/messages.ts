@@ -80,12 +80,12 @@ export class Messages {
   /** Takes a message into its entity's mailbox; false when it has to be sent again later, with all that follow it. */
   receive(message: Message): boolean {
     const { number, to } = message;
-    const source = this.#sourceOf(message);
-    if (this.#context.state.marksOf(source).has(number)) {
+    const sourceShard = this.#sourceOf(message);
+    if (this.#context.state.marksOf(sourceShard).has(number)) {
       this.#context.host.acknowledge(message);
       return true;
     }
-    const received = this.#receivedFrom(source);
+    const received = this.#receivedFrom(sourceShard);
     if (received.has(number)) return true;
     if (received.size >= this.#context.host.limits.messageWindow) return false;
     const isKnown = this.#context.host.typeOf(to.type) !== null;
@@ -93,7 +93,7 @@ export class Messages {
     if (slot?.isPurging === true) return false;
     if (!isKnown || slot?.isFull === true || this.#isParking) return this.#overflow(message, slot);
     received.add(number);
-    const item = newItem(message.command, { kind: "message", sourceShard: source, number }, message.timer);
+    const item = newItem(message.command, { kind: "message", sourceShard, number }, message.timer);
     this.#mailboxes?.enqueue(to, item);
     return true;
   }

@@ -137,8 +137,8 @@ export class ShardState {
     this.nextInboxNumber = value.nextInboxNumber;
     // Hashes are spread evenly; of an odd number each half takes the larger part.
     for (const [expiresAtMs, count] of value.resultsByExpiry) this.results.add(expiresAtMs, Math.ceil(count / 2));
-    for (const [source, marks] of value.marksBySource) {
-      if (source !== parent) this.marksBySource.set(inheritedSource(source, parent), new Marks(marks.low, marks.above));
+    for (const [number, { low, above }] of value.marksBySource) {
+      if (number !== parent) this.marksBySource.set(inheritedSource(number, parent), new Marks(low, above));
     }
   }
 }
