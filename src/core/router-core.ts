@@ -440,9 +440,10 @@ export class RouterCore {
   }
 
   #leaveOn(): void {
-    if (this.#leaveByMs === null || !this.#ownNode.document.isLeaving) return;
+    if (this.#leaveByMs === null) return;
     const holdings = this.#node?.holdings;
-    const isDone = holdings === undefined || !holdings.isWantedElsewhere;
+    const isKnown = this.#ownNode.document.isLeaving;
+    const isDone = isKnown && (holdings === undefined || !holdings.isWantedElsewhere);
     if (!isDone && this.#tickMs < this.#leaveByMs) return;
     this.#leaveByMs = null;
     this.#effects.push({ kind: "left", shards: holdings?.all.length ?? 0 });

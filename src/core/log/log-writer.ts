@@ -347,7 +347,9 @@ export class LogWriter {
 
   /** When the next record to be issued stops waiting for its values. */
   #impatientAtMs(): number {
-    const next = this.#issued < this.#nextPosition - 1 ? this.#at(this.#issued + 1) : null;
+    // While nothing more may be in flight, an answer brings the next turn.
+    const isHeldUp = this.#issued >= this.#durable + this.#limits.appendsInFlightMax;
+    const next = !isHeldUp && this.#issued < this.#nextPosition - 1 ? this.#at(this.#issued + 1) : null;
     if (next === null || !this.#canTakeIn(next)) return Infinity;
     return next.closedAtMs + this.#limits.spillPatienceMs;
   }

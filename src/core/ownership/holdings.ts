@@ -189,18 +189,25 @@ export class Holdings {
     for (const { handOff } of this.#all) handOff?.turn(tickMs);
     if (this.#isClosed || !this.#parts.membership.hasLooked) return;
     if (this.#isListed && tickMs >= this.#sweepAtMs) this.#list();
-    if (!this.#isDue) return;
+    if (!this.#isDue && tickMs < this.#askAgainAtMs) return;
     this.#isDue = false;
     this.#look();
   }
 
   wakeAtMs(): number {
     const tickMs = this.#parts.tickMs();
-    if (this.#isDue && !this.#isClosed) return tickMs;
-    let wake = this.#isListing ? Infinity : this.#sweepAtMs;
-    for (const askedAtMs of this.#askedAtMs.values()) wake = Math.min(wake, askedAtMs + ASK_AGAIN_MS);
+    let wake = Infinity;
     for (const { handOff } of this.#all) if (handOff !== null) wake = Math.min(wake, handOff.wakeAtMs(tickMs));
-    return wake;
+    // As in `turn`: what would not be done then is nothing to wake up for.
+    if (this.#isClosed || !this.#parts.membership.hasLooked) return wake;
+    if (this.#isDue) return tickMs;
+    return Math.min(wake, this.#askAgainAtMs, this.#isListing ? Infinity : this.#sweepAtMs);
+  }
+
+  get #askAgainAtMs(): number {
+    let least = Infinity;
+    for (const askedAtMs of this.#askedAtMs.values()) least = Math.min(least, askedAtMs + ASK_AGAIN_MS);
+    return least;
   }
 
   #look(): void {
@@ -242,8 +249,9 @@ export class Holdings {
   /** A shard that should be here and is not. */
   #seek(shard: number, owner: LogId | null): void {
     const { formers, membership } = this.#parts;
+    if (owner !== null && membership.isLiving(owner) && !formers.isOver(owner)) return this.#ask(shard, owner);
+    this.#askedAtMs.delete(shard);
     if (owner === null || formers.isOver(owner)) return this.#claim(shard);
-    if (membership.isLiving(owner)) return this.#ask(shard, owner);
     if (membership.of(owner) === null) formers.lookFor(owner);
   }
 
