@@ -83,9 +83,18 @@ export class Requests {
     const shard = this.#shardFor(input.to, input);
     if (shard === null) return;
     const bytes = input.input.length;
-    const arrival = { origin: "client", isQuery: query !== undefined, bytes, mailboxLength: 0, mailboxMax: 1 } as const;
+    const isForwarded = input.request < 0;
+    const arrival = {
+      origin: "client",
+      isForwarded,
+      isQuery: query !== undefined,
+      bytes,
+      mailboxLength: 0,
+      mailboxMax: 1,
+    } as const;
     const admitted = admission.decide(arrival, this.#load);
-    if (admitted.kind !== "refuse") return shard.arrived(input, type);
+    // What may have run already is no new work: a refusal would say that it has not.
+    if (admitted.kind !== "refuse" || input.isRepeat) return shard.arrived(input, type);
     const { code, message, retryAfterMs } = admitted.problem;
     this.problem(input.request, code, message, retryAfterMs);
   }

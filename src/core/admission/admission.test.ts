@@ -5,7 +5,14 @@ import { MemoryBudget } from "./memory-budget.js";
 
 const LIMITS = { tailBytesMax: 1_000, tailRecordsMax: 10, durableLagMaxMs: 5_000, recordAgeMaxMs: 60_000 };
 const QUIET: ShardLoad = { tailBytes: 0, tailRecords: 0, durableLagMs: 0, recordAgeMs: 0 };
-const COMMAND: Arrival = { origin: "client", isQuery: false, bytes: 100, mailboxLength: 0, mailboxMax: 3 };
+const COMMAND: Arrival = {
+  origin: "client",
+  isForwarded: false,
+  isQuery: false,
+  bytes: 100,
+  mailboxLength: 0,
+  mailboxMax: 3,
+};
 const MESSAGE: Arrival = { ...COMMAND, origin: "message" };
 
 function openAdmission(budget = new MemoryBudget(10_000, 1_000)): AdmissionControl {
@@ -25,6 +32,13 @@ test("a quiet router admits commands, messages and timers", () => {
   for (const origin of ["client", "message", "timer"] as const) {
     assert.equal(decided(admission, { ...COMMAND, origin }), "admit");
   }
+});
+
+test("another router's client is served before all shards are open, and not once it stops", () => {
+  const admission = new AdmissionControl(new MemoryBudget(10_000, 1_000), LIMITS);
+  assert.equal(decided(admission, { ...COMMAND, isForwarded: true }), "admit");
+  admission.stopped();
+  assert.equal(decided(admission, { ...COMMAND, isForwarded: true }), "stopping");
 });
 
 test("before all shards are open, and once it stops, a router takes nothing", () => {

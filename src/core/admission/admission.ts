@@ -21,6 +21,8 @@ export type Phase = "starting" | "open" | "stopping";
 /** What wants in. */
 export interface Arrival {
   readonly origin: "client" | "message" | "timer";
+  /** Of another router's client: what is open here serves it, while the rest is still being opened. */
+  readonly isForwarded: boolean;
   /** Queries append nothing, so slow storage does not keep them out. */
   readonly isQuery: boolean;
   readonly bytes: number;
@@ -73,7 +75,7 @@ export function obstacleOf(
   pressure: Pressure,
   limits: AdmissionLimits,
 ): Obstacle | null {
-  if (phase !== "open") return phase;
+  if (phase !== "open" && !(phase === "starting" && arrival.isForwarded)) return phase;
   if (arrival.mailboxLength >= arrival.mailboxMax) return "mailbox_full";
   if (!arrival.isQuery) {
     if (shard.durableLagMs > limits.durableLagMaxMs) return "storage_slow";

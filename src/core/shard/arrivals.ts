@@ -41,6 +41,26 @@ export class Arrivals {
 
   /** A client's command. Its type and name are known and open to it: the node has checked that. */
   arrived(input: CommandArrived, spec: EntityType): void {
+    if (input.isRepeat) this.#repeated(input, spec);
+    else this.#begin(input, spec);
+  }
+
+  /** It may have run, or wait here: that is looked for first, whatever else speaks against it. A refusal would say that it has not. */
+  #repeated(input: CommandArrived, spec: EntityType): void {
+    const { prefix } = this.open(input.to, spec);
+    this.#reads.get(resultKey(prefix, input.id), (value) => {
+      const result = this.#standing(value);
+      const slot = this.open(input.to, spec);
+      const running = slot.find(input.id);
+      if (result === null && running === undefined) return this.#begin(input, spec);
+      if (input.mode === "send") this.#sendAgain(input, slot, result);
+      else if (result !== null) this.#duplicate(input.request, input, slot, result);
+      else if (running !== undefined) this.#join(input, slot, running);
+      this.goOn(slot);
+    });
+  }
+
+  #begin(input: CommandArrived, spec: EntityType): void {
     if (this.#context.host.refusedCommands.isConvicted(input.id))
       return this.#context.refuse(input.request, 0, "unstorable", UNSTORABLE);
     const slot = this.open(input.to, spec);
@@ -199,16 +219,17 @@ export class Arrivals {
   #send(input: CommandArrived, slot: EntitySlot): void {
     if (!input.hasKey && !input.isRepeat) return this.#accept(input, slot);
     if (this.#isUnderWay(input, slot)) return;
-    this.#reads.get(resultKey(slot.prefix, input.id), (value) => {
-      const result = this.#standing(value);
-      if (result === null) {
-        if (!this.#isUnderWay(input, slot)) this.#accept(input, slot);
-        return;
-      }
-      if (result.bodyHash !== input.bodyHash) return this.#reused(input.request, slot);
-      this.#accepted(input, this.#context.host.log.last);
-      this.#context.retire(slot);
-    });
+    this.#reads.get(resultKey(slot.prefix, input.id), (value) => this.#sendAgain(input, slot, this.#standing(value)));
+  }
+
+  #sendAgain(input: CommandArrived, slot: EntitySlot, result: StoredResult | null): void {
+    if (result === null) {
+      if (!this.#isUnderWay(input, slot)) this.#accept(input, slot);
+      return;
+    }
+    if (result.bodyHash !== input.bodyHash) return this.#reused(input.request, slot);
+    this.#accepted(input, this.#context.host.log.last);
+    this.#context.retire(slot);
   }
 
   /** The same command waits or runs already: answers the request if so. What is only called is not durable yet, so not accepted. */

@@ -305,7 +305,8 @@ export class Invocations {
     const { nowMs } = this.#context.host;
     for (let at = 0; at < slot.mailbox.length; ) {
       const item = slot.mailbox[at] as Item;
-      if (item.origin.kind !== "client" || item.command.deadlineMs > nowMs) at++;
+      // One that is not checked yet may have run before: its result decides.
+      if (item.origin.kind !== "client" || !item.isChecked || item.command.deadlineMs > nowMs) at++;
       else this.expire(slot, item);
     }
   }
