@@ -21,6 +21,7 @@ interface Swap {
   readonly expected: string | null;
   readonly document: FoundDocument;
   readonly then: (end: "happened" | "lost") => void;
+  readonly isOnce: boolean;
   failures: number;
 }
 
@@ -88,8 +89,21 @@ export class DirectoryClient {
 
   /** One swap of a document at a time. */
   swap(key: string, expected: string | null, document: FoundDocument, then: (end: "happened" | "lost") => void): void {
+    this.#swap({ key, expected, document, then, isOnce: false, failures: 0 });
+  }
+
+  /**
+   * Makes a document that others may remove. It is sent once: found absent behind an unknown end it counts as lost, because
+   * it may have stood and been removed. It may still come to stand.
+   */
+  create(key: string, document: FoundDocument, then: (end: "happened" | "lost") => void): void {
+    this.#swap({ key, expected: null, document, then, isOnce: true, failures: 0 });
+  }
+
+  #swap(swap: Swap): void {
+    const { key, expected, document } = swap;
     if (this.#swapByKey.has(key)) throw new Error(`a swap of ${key} is under way already`);
-    this.#swapByKey.set(key, { key, expected, document, then, failures: 0 });
+    this.#swapByKey.set(key, swap);
     this.#effects.push({ kind: "swapDocument", key, expected, document });
   }
 
@@ -177,7 +191,7 @@ export class DirectoryClient {
     this.read(key, (found) => {
       const standing = found?.token ?? null;
       if (standing === swap.document.token) this.#settle(swap, "happened");
-      else if (standing !== swap.expected) this.#settle(swap, "lost");
+      else if (standing !== swap.expected || swap.isOnce) this.#settle(swap, "lost");
       else {
         swap.failures++;
         this.after(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** swap.failures), () => {

@@ -8,6 +8,9 @@ import { CLUSTER_KEY, type ClusterDocument, type DocumentCodec } from "./documen
 import type { OwnNode } from "./own-node.js";
 import { RECORD_FORMAT_KNOWN } from "./record-formats.js";
 
+/** A directory that takes no writes is not asked more often. */
+const ANNOUNCE_AGAIN_MS = 200;
+
 export interface JoinSettings {
   readonly incarnation: LogId;
   readonly clusterName: string;
@@ -58,7 +61,11 @@ function check(settings: JoinSettings, tools: JoinTools, found: FoundDocument, t
     return tools.refuse("format_newer", message);
   }
   tools.ownNode.announce(cluster.clusterId, (end) => {
-    if (end === "lost") return tools.refuse("fenced", `an incarnation '${incarnation}' exists already`);
+    // Whether it was announced is not known, or it is over already: the next incarnation announces itself anew.
+    if (end === "lost")
+      return tools.client.after(ANNOUNCE_AGAIN_MS, () =>
+        tools.refuse("fenced", `incarnation '${incarnation}' could not be announced for sure`),
+      );
     then({ cluster, token: found.token });
   });
 }

@@ -147,7 +147,7 @@ export class OwnNode {
     const sent = this.#now;
     this.#isSwapping = true;
     const body = codec.encodeNode(next, clusterId);
-    client.swap(nodeKey(this.#incarnation), this.#token, { token, body }, (end) => {
+    const ended = (end: "happened" | "lost"): void => {
       this.#isSwapping = false;
       if (end === "happened") {
         this.#document = next;
@@ -159,6 +159,10 @@ export class OwnNode {
       const waiting = this.#afterSwap;
       this.#afterSwap = null;
       waiting?.();
-    });
+    };
+    const key = nodeKey(this.#incarnation);
+    // A second announcement would bring back what others have ended and removed meanwhile, with its log.
+    if (this.#token === null) client.create(key, { token, body }, ended);
+    else client.swap(key, this.#token, { token, body }, ended);
   }
 }
