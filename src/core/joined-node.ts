@@ -12,7 +12,7 @@ import { LogWriter } from "./log/log-writer.js";
 import type { LogId } from "./log/record.js";
 import type { RecordCodec } from "./log/record-codec.js";
 import type { DirectoryClient } from "./ownership/directory-client.js";
-import type { ShardDescriptor } from "./ownership/documents.js";
+import { type ShardDescriptor, shardKey } from "./ownership/documents.js";
 import { FormerLogs } from "./ownership/former-logs.js";
 import { type Holding, Holdings } from "./ownership/holdings.js";
 import type { IncarnationIds } from "./ownership/incarnation-ids.js";
@@ -71,6 +71,8 @@ export class JoinedNode {
   readonly #parts: JoinedParts;
   readonly #formers: FormerLogs;
   #living: ReadonlySet<LogId> = new Set();
+  /** Another process is at their address, and has said so: until their silence shows, nothing is sent to them. */
+  readonly #replaced = new Set<LogId>();
   #shards: readonly Shard[] = [];
   #shardsOf: readonly Holding[] | null = null;
 
@@ -172,7 +174,7 @@ export class JoinedNode {
   /** The living owner of a shard that is elsewhere; null where it is not known. */
   ownerOf(shard: number): LogId | null {
     const { owner } = this.map.of(shard);
-    return owner !== null && this.#living.has(owner) ? owner : null;
+    return owner !== null && this.#living.has(owner) && !this.#replaced.has(owner) ? owner : null;
   }
 
   /** The shard if it is served here at this moment. */
@@ -183,6 +185,18 @@ export class JoinedNode {
   /** Other nodes that live, as far as can be seen. */
   get peers(): readonly LogId[] {
     return [...this.#living];
+  }
+
+  /** Whoever is at the address of that incarnation is another one. */
+  gone(peer: LogId): void {
+    this.#replaced.add(peer);
+    this.membership.lookSoon();
+  }
+
+  /** That incarnation has said something. */
+  heard(from: LogId): void {
+    this.#replaced.delete(from);
+    if (this.membership.of(from) === null) this.membership.lookSoon();
   }
 
   send(to: LogId, frame: PeerFrame): void {
@@ -207,6 +221,7 @@ export class JoinedNode {
     const before = this.#living;
     this.#living = living;
     for (const peer of before) if (!living.has(peer)) lost(peer);
+    for (const peer of this.#replaced) if (!living.has(peer)) this.#replaced.delete(peer);
     if (before.size !== living.size || [...living].some((peer) => !before.has(peer))) {
       effects.push({ kind: "peersKnown", peers: others.map(({ incarnation, address }) => ({ incarnation, address })) });
     }
@@ -220,7 +235,7 @@ export class JoinedNode {
   /** The shard has another owner than was known: what waits for it goes there, and what was sent to it is sent again. */
   #moved(shard: number): void {
     this.delivery.moved(shard);
-    for (const holding of this.holdings.all) if (holding.isOpen) holding.shard.restartStream(shard);
+    for (const holding of this.holdings.all) if (holding.isOpen) holding.shard.restartStream(shard, "now");
     this.#parts.forwarding.moved(shard);
   }
 
@@ -246,6 +261,16 @@ export class JoinedNode {
     shard.takeStoreEffects(effects);
     for (const asked of shard.release()) forwarding.route(shard.shard, asked);
     effects.push({ kind: "shardsChanged", owned: this.holdings.all.length });
+  }
+
+  /** What is missing may have been removed by a next owner, of whom this incarnation has not heard (RULES.md 11). */
+  #ifStillOwned(shard: number, epoch: number, then: () => void): void {
+    const { client, tools, settings, end } = this.#parts;
+    client.readAnew(shardKey(shard), (found) => {
+      const standing = found === null ? null : tools.documentCodec.decodeDescriptor(found.body, this.clusterId);
+      if (standing !== null && standing.owner === settings.incarnation && standing.epoch === epoch) return then();
+      end({ kind: "fenced", message: `shard ${shard} has another owner` });
+    });
   }
 
   #listed(descriptors: readonly ShardDescriptor[]): void {
@@ -291,6 +316,7 @@ export class JoinedNode {
         else node.delivery.acknowledge(sourceShard, targetShard, number);
       },
       holdBytes: (bytes) => node.#parts.holdMailboxes(bytes),
+      ifStillOwned: (shard, epoch, then) => node.#ifStillOwned(shard, epoch, then),
     };
   }
 }

@@ -67,7 +67,7 @@ function replayAll(parts: OpeningParts, opening: readonly OpeningShard[], opened
     shard: shard.shard,
     ranges: descriptor.ranges,
     replay: (entry: Parameters<Shard["replay"]>[0]) => shard.replay(entry),
-    refuse: (message: string) => shard.refuse(message),
+    refuse: (message: string) => shard.doubt(message),
   }));
   replay(recordCodec, client, tools.checksum, targets, (size) => {
     all(

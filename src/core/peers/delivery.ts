@@ -75,7 +75,7 @@ export class Delivery {
     let stream = this.#sending.get(key);
     if (stream === undefined || stream.to !== to || stream.id.epoch !== epoch) {
       // A new stream begins with the first that is not acknowledged, whatever was sent before.
-      if (number !== lowest) return this.#restart(sourceShard, targetShard);
+      if (number !== lowest) return this.#restart(sourceShard, targetShard, "now");
       stream = { to, id: { epoch, number: ++this.#streams }, last: 0, heardAtMs: this.#parts.tickMs() };
       this.#sending.set(key, stream);
     }
@@ -113,7 +113,7 @@ export class Delivery {
     const sending = this.#sending.get(pairKey(sourceShard, targetShard));
     if (sending === undefined || sending.id.number !== stream.number || sending.id.epoch !== stream.epoch) return;
     this.#parts.reread(targetShard);
-    this.#restart(sourceShard, targetShard);
+    this.#restart(sourceShard, targetShard, "later");
   }
 
   /** A message from elsewhere is consumed, or was before: its source may forget it once the mark is durable. */
@@ -134,7 +134,7 @@ export class Delivery {
   /** What went to that node, or came from it, may be lost. */
   lost(peer: LogId): void {
     for (const [key, { to }] of [...this.#sending]) {
-      if (to === peer) this.#restart(...shardsOf(key));
+      if (to === peer) this.#restart(...shardsOf(key), "later");
     }
   }
 
@@ -142,7 +142,7 @@ export class Delivery {
   moved(target: number): void {
     for (const key of [...this.#sending.keys()]) {
       const [sourceShard, targetShard] = shardsOf(key);
-      if (targetShard === target) this.#restart(sourceShard, targetShard);
+      if (targetShard === target) this.#restart(sourceShard, targetShard, "now");
     }
   }
 
@@ -170,7 +170,7 @@ export class Delivery {
       const [sourceShard, targetShard] = shardsOf(key);
       const shard = this.#parts.serving(sourceShard);
       if (shard?.state.outbox.lowest(targetShard) == null) this.#sending.delete(key);
-      else this.#restart(sourceShard, targetShard);
+      else this.#restart(sourceShard, targetShard, "now");
     }
     if (this.#sending.size > 0) this.#watch();
   }
@@ -184,9 +184,9 @@ export class Delivery {
   }
 
   /** The next that the source sends is its lowest unacknowledged one. */
-  #restart(sourceShard: number, targetShard: number): false {
+  #restart(sourceShard: number, targetShard: number, when: "now" | "later"): false {
     this.#sending.delete(pairKey(sourceShard, targetShard));
-    this.#parts.serving(sourceShard)?.restartStream(targetShard);
+    this.#parts.serving(sourceShard)?.restartStream(targetShard, when);
     return false;
   }
 

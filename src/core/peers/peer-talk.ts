@@ -34,7 +34,7 @@ export class PeerTalk {
     }
     const node = this.#parts.node();
     if (node === null) return;
-    if (node.membership.of(from) === null) node.membership.lookSoon();
+    node.heard(from);
     this.#take(from, frame, node);
   }
 
@@ -77,7 +77,7 @@ export class PeerTalk {
       case "handOffAsked":
         return node.holdings.handOffAsked(from, frame.shard, frame.epoch);
       case "notHere":
-        node.membership.lookSoon();
+        node.gone(frame.incarnation);
         return this.lost(frame.incarnation);
       default:
         return unreachable(frame);

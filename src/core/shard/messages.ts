@@ -65,11 +65,14 @@ export class Messages {
     }
   }
 
-  /** Sends everything to a target again, from the lowest unacknowledged on: its shard has another owner, or a stream has a gap. */
-  restart(target: number): void {
+  /**
+   * Sends everything to a target again, from the lowest unacknowledged on: at once where its shard has another owner; after a
+   * moment where a stream has a gap or its link is lost, as the reason may last.
+   */
+  restart(target: number, when: "now" | "later"): void {
     const lowest = this.#context.state.outbox.lowest(target);
     if (lowest === null) this.#heldByTarget.delete(target);
-    else this.#holdAt(target, lowest, 0);
+    else this.#holdAt(target, lowest, when === "now" ? 0 : HELD_RETRY_MS);
   }
 
   /** Takes a message into its entity's mailbox; false when it has to be sent again later, with all that follow it. */

@@ -49,6 +49,8 @@ export interface ShardHost {
   send(message: Message, epoch: number, lowest: number): boolean;
   /** Tells the source shard that a message is consumed. */
   acknowledge(message: { readonly sourceShard: number; readonly targetShard: number; readonly number: number }): void;
+  /** Goes on where the shard is still ours, by its descriptor as it stands now; else the incarnation ends. */
+  ifStillOwned(shard: number, epoch: number, then: () => void): void;
   /** Bytes held for callers and commands, for the one memory budget. */
   holdBytes(bytes: number): void;
 }

@@ -68,6 +68,8 @@ export class Shard {
   #isOpen = false;
   #isClosed = false;
   #refusal: string | null = null;
+  /** Something is missing or damaged: whether the shard is still ours is being looked at. */
+  #isInDoubt = false;
   /** What waits for the shard to be opened or resumed. */
   #opening: (() => void) | null = null;
   #isResumingOrphans = false;
@@ -121,9 +123,15 @@ export class Shard {
     return this.#refusal;
   }
 
+  /** Something of its state is missing or damaged: unless the shard is another node's by now, it serves nobody. */
+  doubt(message: string): void {
+    if (this.#isInDoubt || this.#refusal !== null) return;
+    this.#isInDoubt = true;
+    this.#context.host.ifStillOwned(this.shard, this.epoch, () => this.#refuse(message));
+  }
+
   /** Answers nothing from now on, and changes nothing; what it would have gone on with is over. */
-  refuse(message: string): void {
-    if (this.#refusal !== null) return;
+  #refuse(message: string): void {
     this.#refusal = message;
     this.#isOpen = false;
     this.#context.host.effects.push({ kind: "shardRefused", shard: this.shard, message });
@@ -191,20 +199,21 @@ export class Shard {
   }
 
   replay(entry: Entry): void {
-    if (this.#refusal === null) applyEntry(this.state, entry, null);
+    if (!this.#isInDoubt) applyEntry(this.state, entry, null);
   }
 
   /** Starts what the state says has to go on: unsent messages, accepted commands, timers. All entries are applied. */
   resume(then: () => void): void {
     if (this.#refusal !== null) return then();
     this.#opening = then;
+    if (this.#isInDoubt) return;
     this.#resumeOutbox(new Uint8Array([OUTBOX_SPACE]), () => {
       // Replay has added the newest already, in front of what lies in the store.
       this.state.outbox.sort();
       this.state.inboxCount = 0;
       this.#resumeInbox(new Uint8Array([INBOX_SPACE]), true, () => {
         this.#timers.readWindow(() => {
-          if (this.#refusal !== null) return;
+          if (this.#isInDoubt) return;
           this.#isOpen = true;
           this.#opened();
         });
@@ -257,8 +266,8 @@ export class Shard {
   }
 
   /** Sends everything to a target shard again: it has another owner, or a stream to it was broken. */
-  restartStream(target: number): void {
-    if (this.#isOpen) this.#messages.restart(target);
+  restartStream(target: number, when: "now" | "later"): void {
+    if (this.#isOpen) this.#messages.restart(target, when);
   }
 
   acknowledged(targetShard: number, number: number): void {
@@ -289,7 +298,7 @@ export class Shard {
 
   /** Everything that time brings and IO has made answerable, behind all inputs. Gives whether a read was answered. */
   turn(): boolean {
-    if (this.#refusal !== null || this.#isClosed) return false;
+    if (this.#isInDoubt || this.#isClosed) return false;
     this.stored([]);
     if (this.#isOpen && !this.#context.isPaused) {
       this.#invocations.wake();
@@ -300,7 +309,7 @@ export class Shard {
     for (let rounds = 0; rounds < 100 && this.#storeReads.complete(); rounds++) isAny = true;
     this.#context.dropRetired();
     const { problem } = this.state.store;
-    if (problem !== null) this.refuse(`${problem.code}: ${problem.object}: ${problem.message}`);
+    if (problem !== null) this.doubt(`${problem.code}: ${problem.object}: ${problem.message}`);
     return isAny;
   }
 
@@ -338,7 +347,7 @@ export class Shard {
 
   /** Monotonic moment of the next thing that only time brings. Timers are due by wall time. */
   wakeAtMs(tickMs: number, nowMs: number): number {
-    if (this.#refusal !== null || this.#isClosed) return Infinity;
+    if (this.#isInDoubt || this.#isClosed) return Infinity;
     // A read that was begun behind this shard's turn, by another shard's or by upkeep, would wait for the next input.
     if (this.state.store.isRunnable) return tickMs;
     const { isPaused } = this.#context;
