@@ -124,6 +124,8 @@ export class Requests {
   #unknownType(asked: Asked, of: EntityAddress): void {
     const { types, forwarding } = this.#parts;
     if (asked.request < 0) forwarding.turnAway(asked.request, this.#parts.shardOf(of));
+    else if ("isRepeat" in asked && asked.isRepeat)
+      this.problem(asked.request, "outcome_unknown", `it may have run, and this router does not know ${of.type} any more`);
     else this.problem(asked.request, "unknown_type", types.unknownType(of.type));
   }
 

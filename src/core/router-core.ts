@@ -173,7 +173,8 @@ export class RouterCore {
   wakeAtMs(): number {
     if (this.#phase === "ended") return Infinity;
     if (this.#isBehind) return this.#tickMs;
-    let wake = Math.min(this.#client.wakeAtMs ?? Infinity, this.#dispatcher.wakeAtMs() ?? Infinity, this.#ownNode.wakeAtMs);
+    const dispatchAtMs = this.#isRunning ? this.#dispatcher.wakeAtMs() : null;
+    let wake = Math.min(this.#client.wakeAtMs ?? Infinity, dispatchAtMs ?? Infinity, this.#ownNode.wakeAtMs);
     const node = this.#node;
     if (node === null) return wake;
     wake = Math.min(wake, node.wakeAtMs(), this.#forwarding.wakeAtMs, this.#leaveByMs ?? Infinity);
@@ -384,8 +385,7 @@ export class RouterCore {
     this.#isBehind = turnAll(shards);
     node?.barrier.turn();
     this.#forwarding.turn();
-    const isRunning = this.#phase !== "stopping" || this.#closing?.isDrained === false;
-    if (isRunning) this.#invoking.plan(this.#tickMs);
+    if (this.#isRunning) this.#invoking.plan(this.#tickMs);
     if (this.#tickMs - this.#expiredAtMs >= EXPIRE_EVERY_MS) this.#expire(shards);
     if (this.#phase === "replaying" && node?.holdings.isSettled === true) this.#start();
     this.#leaveOn();
@@ -409,6 +409,11 @@ export class RouterCore {
       this.#isOver();
     }
     for (const shard of shards) shard.takeStoreEffects(this.#effects);
+  }
+
+  /** Invocations are begun: until, at the stop, every call has its answer. */
+  get #isRunning(): boolean {
+    return this.#phase !== "stopping" || this.#closing?.isDrained === false;
   }
 
   #expire(shards: readonly Shard[]): void {

@@ -94,14 +94,14 @@ export class OwnNode {
   announce(clusterId: Uint8Array, then: (end: "happened" | "lost") => void): void {
     this.#clusterId = clusterId;
     const nowMs = Math.floor(this.#now.wallMs);
-    this.#document = { ...this.#document, startedAtMs: nowMs, heardAtMs: nowMs };
+    this.#document = { ...this.#document, startedAtMs: nowMs, heardAtMs: nowMs, isLeaving: this.#isLeaving };
     this.#swap(this.#document, then);
   }
 
   /** Makes known that this node is about to stop, so that others take its shards. */
   leave(): void {
     this.#isLeaving = true;
-    if (!this.#isSwapping && !this.#isClosed) this.#renew(() => undefined);
+    if (this.#token !== null && !this.#isSwapping && !this.#isClosed) this.#renew(() => undefined);
   }
 
   get isLeaving(): boolean {
