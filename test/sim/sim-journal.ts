@@ -8,6 +8,8 @@ interface Log {
 }
 
 export interface JournalWatch {
+  /** Somebody has sent this body for this position. */
+  attempted(log: LogId, position: number, body: Uint8Array): void;
   /** A record has landed. */
   recorded(log: LogId, position: number, body: Uint8Array): void;
   /** The commands on whose account a record is refused for ever, if any. */
@@ -30,6 +32,7 @@ export class SimJournal {
     const { refused, permanent } = disk.mix.journal;
     const refusedIds = disk.isHealed ? [] : this.#watch.refusedIn(body);
     const isPermanent = refusedIds.length > 0 || disk.random.chance(permanent);
+    this.#watch.attempted(log, position, body);
     if (refusedIds.length > 0) {
       this.#watch.refused(caller, refusedIds);
       disk.world.count("fault.append.unstorable");
@@ -59,7 +62,7 @@ export class SimJournal {
     report: (outcome: ReadOutcome) => void,
   ): void {
     const disk = this.#disk;
-    const isFailed = disk.random.chance(disk.mix.journalRead.failed);
+    const isFailed = caller.isCutOff || disk.random.chance(disk.mix.journalRead.failed);
     if (isFailed) disk.world.count("fault.readRecords.failed");
     disk.read(
       caller,
