@@ -14,7 +14,7 @@ export interface SeedShape {
    */
   readonly clocks: "true" | "skewed" | "wild";
   readonly network: NetworkMix;
-  /** Effects to run in each of the two phases. */
+  /** Commands to run in both phases. */
   readonly commandsMin: number;
 }
 
@@ -32,7 +32,7 @@ const CALM_NETWORK: NetworkMix = { delayMs: 1, breaks: 0, doubled: 0, overtaking
 /** Two seeds of five are single routers, one of ten is a calm cluster. */
 export function drawShape(random: Random, seed: number): SeedShape {
   if (seed % 5 === 1 || seed % 5 === 3) {
-    return { kind: "single", isCalm: false, nodes: 1, shards: 3, clocks: "true", network: CALM_NETWORK, commandsMin: 1_000 };
+    return { kind: "single", isCalm: false, nodes: 1, shards: 3, clocks: "true", network: CALM_NETWORK, commandsMin: 2_000 };
   }
   const isCalm = seed % 10 === 0;
   const isHarsh = random.chance(0.3);
@@ -49,7 +49,7 @@ export function drawShape(random: Random, seed: number): SeedShape {
     shards: random.pick([3, 4, 8]),
     clocks: isCalm ? "true" : random.pick(["true", "skewed", "skewed", "wild"]),
     network: isCalm ? CALM_NETWORK : network,
-    commandsMin: 450,
+    commandsMin: 900,
   };
 }
 

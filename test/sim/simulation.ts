@@ -61,7 +61,6 @@ class Simulation {
   readonly #operations: Operations;
   readonly #clients: SimClients;
   readonly #logBook: LogBook;
-  #executedBefore = 0;
 
   constructor(seed: number, isTracing: boolean) {
     this.world = new World(seed, isTracing);
@@ -131,9 +130,9 @@ class Simulation {
     let books: Books | null = null;
     try {
       for (const node of this.#cluster.nodes) this.#cluster.start(node);
-      this.#faultyPhase();
+      this.#faultyPhase(this.#shape.commandsMin / 2);
       this.#heal();
-      this.#faultyPhase();
+      this.#faultyPhase(this.#shape.commandsMin);
       this.#clients.isWindingUp = true;
       this.#heal();
       books = this.#readBooks();
@@ -157,7 +156,7 @@ class Simulation {
   }
 
   /** Clients at work and faults all around, until enough commands have run. */
-  #faultyPhase(): void {
+  #faultyPhase(commandsMin: number): void {
     const { world, random } = this;
     const cluster = this.#cluster;
     this.#disk.isHealed = false;
@@ -165,23 +164,22 @@ class Simulation {
     this.#functions.isRepaired = false;
     cluster.peers.isHealed = false;
     cluster.crashesLeft = Math.ceil(this.#mix.crashes / 2);
-    this.#executedBefore = this.#executed;
     this.#crashOne(700);
     const beganAtMs = world.nowMs;
     const paceMs = random.pick([4, 10, 20]);
     this.#planTroubles(paceMs * 600);
     if (this.#shape.kind === "cluster") this.#operations.plan(Math.max(paceMs * 500, 6_000));
-    const isDone = (): boolean =>
-      this.#executed - this.#executedBefore >= this.#shape.commandsMin && cluster.isPastCrashes && this.#operations.isResting;
+    const isEnough = (): boolean => this.#executed >= commandsMin;
+    const isDone = (): boolean => isEnough() && cluster.isPastCrashes && this.#operations.isResting;
     const act = (): void => {
       if (isDone()) return;
       this.#clients.act();
-      // In the hour without functions, or while there is no router, little is asked, or it would fill up with refusals.
-      const isDown = cluster.running.length === 0 || (this.#functions.isDown && this.#mix.longOutages > 0);
+      // In the hour without functions, or while there is to be no router, little is asked, or it would fill up with refusals.
+      const isNobody = !cluster.nodes.some(({ isWanted }) => isWanted);
+      const isDown = isNobody || (this.#functions.isDown && this.#mix.longOutages > 0);
       const isServed = cluster.isServed && !this.#functions.isDown;
-      // What is enough is asked slowly while others things take their time.
-      const isEnough = this.#executed - this.#executedBefore >= this.#shape.commandsMin;
-      const factor = isDown ? 400 : this.#shape.kind === "cluster" && isEnough ? 10 : 1;
+      // Once it is enough, the rest of the phase takes its time.
+      const factor = isDown ? 400 : this.#shape.kind === "cluster" && isEnough() ? 10 : 1;
       world.after(random.between(0, 2 * paceMs * factor * (isServed ? 1 : 5)), act);
     };
     // Several routers' crashes: the next one when the last one is past.
@@ -194,9 +192,7 @@ class Simulation {
     act();
     world.run(beganAtMs + 400_000 + (this.#mix.longOutages > 0 ? 3_700_000 : 0), isDone);
     if (!isDone())
-      this.#history.violate(
-        `only ${this.#executed - this.#executedBefore} commands ran in ${world.nowMs - beganAtMs} ms: the system stands still`,
-      );
+      this.#history.violate(`only ${this.#executed} commands ran in ${world.nowMs - beganAtMs} ms: the system stands still`);
     this.#operations.isOver = true;
   }
 

@@ -22,7 +22,8 @@ export function checkSeals(books: Books, logBook: LogBook, history: History): vo
     for (const { entry, record } of effectiveOf(reignsOf(descriptors), logBook)) {
       if (entry.effects === null) continue;
       const { entity, previousVersion, version, events } = entry.effects;
-      if (!hasBook(typeOf(entity))) continue;
+      // What changes nothing is built on nothing.
+      if (!hasBook(typeOf(entity)) || previousVersion === version) continue;
       const before = versionByEntity.get(entity) ?? 0;
       if (previousVersion !== before) {
         const where = `position ${record.position} of log ${record.log}`;
