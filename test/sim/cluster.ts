@@ -172,9 +172,16 @@ export class Cluster implements Surroundings {
   /** Takes no turn for a while, perhaps for longer than its lease, and goes on as if nothing had happened. */
   pause(incarnation: Incarnation): void {
     const sleepMs = this.random.pick([700, 2_800, 4_500, 9_000, 12_000]);
+    const isWithMachine = this.#mayStandStill && this.random.chance(0.5);
     this.world.count("fault.pause");
-    incarnation.sleep(sleepMs, this.#mayStandStill && this.random.chance(0.5));
-    if (this.random.chance(0.5)) this.world.after(sleepMs, () => this.#askAfterSleep(incarnation));
+    const fallAsleep = (): void => {
+      incarnation.sleep(sleepMs, isWithMachine);
+      this.world.after(sleepMs, () => this.#askAfterSleep(incarnation));
+      // When others have had the time to take over, if it still answers then.
+      this.world.after(sleepMs + this.random.between(1_500, 3_500), () => this.#askAfterSleep(incarnation));
+    };
+    if (this.random.chance(0.5)) fallAsleep();
+    else incarnation.afterHeartbeat = fallAsleep;
   }
 
   ended(incarnation: Incarnation, reason: EndReason): void {

@@ -21,6 +21,8 @@ export class SimJournal {
   readonly #disk: Disk;
   readonly #watch: JournalWatch;
   readonly #logs = new Map<LogId, Log>();
+  /** Bodies that their log's owner has sent, and that may still land. */
+  readonly #underWay = new Map<string, Uint8Array>();
 
   constructor(disk: Disk, watch: JournalWatch) {
     this.#disk = disk;
@@ -44,6 +46,7 @@ export class SimJournal {
       return;
     }
     const fate = disk.fateOf(disk.mix.journal, "append");
+    this.#race(caller, log, position, body, fate !== "lost");
     disk.write(
       caller,
       "append",
@@ -51,6 +54,18 @@ export class SimJournal {
       () => this.#land(log, position, body),
       (outcome) => report(outcome ?? { kind: "unknown", message: "simulated" }),
     );
+  }
+
+  /** What is under way for a position that somebody else wants to seal lands just before the seal, as often as not. */
+  #race(caller: Caller, log: LogId, position: number, body: Uint8Array, mayLand: boolean): void {
+    const disk = this.#disk;
+    const place = `${log}#${position}`;
+    const earlier = this.#underWay.get(place);
+    if (earlier !== undefined && caller.name !== log && !disk.isHealed && disk.random.chance(0.5)) {
+      disk.world.count("fault.append.beforeSeal");
+      this.#underWay.delete(place);
+      this.#land(log, position, earlier);
+    } else if (caller.name === log && mayLand && !caller.isCutOff) this.#underWay.set(place, body);
   }
 
   read(
@@ -90,6 +105,7 @@ export class SimJournal {
     const standing = bodies.get(position);
     if (standing !== undefined) return { kind: "taken", body: standing.slice() };
     if (position < base) return { kind: "refused", isPermanent: true, message: "trimmed", retryAfterMs: null };
+    this.#underWay.delete(`${log}#${position}`);
     bodies.set(position, body.slice());
     this.#watch.recorded(log, position, body);
     this.#disk.world.count("landed.append");

@@ -48,6 +48,8 @@ export class SimPeers {
   readonly #endByAddress = new Map<string, PeerEnd>();
   readonly #addressesByName = new Map<LogId, ReadonlyMap<LogId, string>>();
   readonly #linkByNames = new Map<string, Link>();
+  /** Who has heard what another has said to a former incarnation at its address. */
+  readonly #hasHeard = new Set<string>();
   /** Directions that are cut, as `from>to` of addresses. */
   readonly #cuts = new Map<string, number>();
   isHealed = false;
@@ -74,7 +76,8 @@ export class SimPeers {
     const address = this.#addressesByName.get(from.name)?.get(to);
     const link = this.#link(from.name, to);
     // Who was never told of the other can still answer it, by the link that the other has made.
-    if (address === undefined && this.#addressesByName.get(to)?.has(from.name) !== true) {
+    const isAnswering = this.#addressesByName.get(to)?.has(from.name) === true || this.#hasHeard.has(`${from.name} ${to}`);
+    if (address === undefined && !isAnswering) {
       world.count("peer.unknown");
       return this.#breakSoon(link);
     }
@@ -132,7 +135,10 @@ export class SimPeers {
         world.count("fault.peer.lostFrame");
         return this.#breakSoon(link);
       }
-      if (end.name !== to) world.count("peer.replaced");
+      if (end.name !== to) {
+        world.count("peer.replaced");
+        this.#hasHeard.add(`${end.name} ${from.name}`);
+      }
       const envelope = peerCodec.decode(bytes);
       end.deliver({ kind: "peerReceived", ...envelope });
     });

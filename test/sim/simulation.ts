@@ -309,6 +309,7 @@ class Simulation {
   #unrest(): string | null {
     const { running, nodes } = this.#cluster;
     if (running.length < nodes.filter(({ isWanted }) => isWanted).length) return "a router is down";
+    if (running.some(({ isAsleep }) => isAsleep) || nodes.some(({ elder }) => elder !== null)) return "a process is left behind";
     let owned = 0;
     for (const { name, core } of running) {
       if (core.phase !== "open") return `router ${name} is ${core.phase}`;
