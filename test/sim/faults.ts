@@ -74,7 +74,9 @@ export const NO_FAULTS: FaultMix = {
 
 export function drawFaults(random: Random, { kind, isCalm }: SeedShape): FaultMix {
   const mix = drawMix(random);
-  if (isCalm) return { ...NO_FAULTS, clients: { leave: 0, duplicate: mix.clients.duplicate, reuse: mix.clients.reuse } };
+  const functions = { ...NO_FAULTS.functions, slow: 0.05 };
+  if (isCalm)
+    return { ...NO_FAULTS, functions, clients: { leave: 0, duplicate: mix.clients.duplicate, reuse: mix.clients.reuse } };
   // Heartbeats of an hour are many.
   return kind === "cluster" ? { ...mix, longOutages: 0, stops: 0 } : mix;
 }

@@ -114,6 +114,8 @@ export class SimClients {
     for (const [request, asking] of [...this.#askingByRequest]) {
       if (!isLost(request)) continue;
       this.#askingByRequest.delete(request);
+      if (this.#isCalm && !this.isWindingUp && asking.kind !== "follow")
+        this.#history.violate(`in the calm request ${request} (${asking.kind}) was left without an answer`);
       if (asking.kind === "command") {
         this.#leftBehind.set(request, asking.record);
         this.#unknown(asking.record);

@@ -71,6 +71,23 @@ export class Forwarding {
     return this.#forwardedByNumber.size;
   }
 
+  /** Clients of ours wait for answers of other nodes. Feeds do not count: they have no end of their own. */
+  get isWaitedFor(): boolean {
+    for (const { asked } of this.#forwardedByNumber.values()) if (!isFollowing(asked)) return true;
+    return false;
+  }
+
+  /** The node stops: who follows is told. */
+  endFeeds(): void {
+    for (const forwarded of [...this.#forwardedByNumber.values()]) {
+      const { asked, to, number } = forwarded;
+      if (!isFollowing(asked)) continue;
+      this.#forget(forwarded);
+      if (to !== null) this.#parts.send(to, { kind: "askerLeft", request: number });
+      this.#parts.effects.push({ kind: "feed", request: asked.request, events: [], ended: "stopping" });
+    }
+  }
+
   /** Requests that were sent to other nodes. */
   get sent(): number {
     return this.#sentCount;
@@ -113,7 +130,7 @@ export class Forwarding {
     // What an earlier owner says of the same command is as true.
     if (forwarded === undefined || (forwarded.to !== from && !forwarded.wasSent)) return;
     const { asked, gathered } = forwarded;
-    const isFollowed = asked.kind === "eventsAsked" && asked.follow && answer.kind !== "problem";
+    const isFollowed = isFollowing(asked) && answer.kind !== "problem";
     if (!isFollowed) this.#forget(forwarded);
     if (gathered !== null) gathered(answer);
     else this.#parts.effects.push({ kind: "answer", request: asked.request, answer });
@@ -155,7 +172,7 @@ export class Forwarding {
       if (gathered !== null) {
         this.#forget(forwarded);
         gathered(null);
-      } else if (asked.kind === "eventsAsked" && asked.follow) {
+      } else if (isFollowing(asked)) {
         this.#forget(forwarded);
         // What it has shown ends somewhere: the reader comes back and says where.
         this.#parts.effects.push({ kind: "feed", request: asked.request, events: [], ended: "moved" });
@@ -260,6 +277,10 @@ export class Forwarding {
   #problem(request: number, problem: Problem): void {
     this.#parts.effects.push({ kind: "answer", request, answer: { kind: "problem", problem } });
   }
+}
+
+function isFollowing(asked: Asked): boolean {
+  return asked.kind === "eventsAsked" && asked.follow;
 }
 
 function repeated(asked: Asked): Asked {

@@ -341,8 +341,10 @@ export class Shard {
     return bytes;
   }
 
-  endFeeds(): void {
+  /** The node stops: who follows is told, and who waits for an outcome, that it is still pending. */
+  endWaits(): void {
     this.#feeds.end("stopping", null);
+    this.#waiters.expire(Infinity);
   }
 
   /** Monotonic moment of the next thing that only time brings. Timers are due by wall time. */

@@ -171,7 +171,7 @@ const LEASES: readonly Mutant[] = [
     name: "heartbeat-not-fenced",
     file: "ownership/own-node.js",
     from: 'if (end === "lost")\n                this.#tools.lost();\n            else\n                then();',
-    to: "this.#lease.renew(this.#now);\n            then();",
+    to: "this.#lease.renew(this.#now);\n            this.#nextHeartbeatMs = this.#now.monotonicMs + 300;\n            then();",
     why: "Who was declared dead goes on counting on its lease.",
   },
   {
