@@ -113,6 +113,13 @@ const MOVES: readonly Mutant[] = [
     why: "A read that finds the old descriptor decides that the swap has failed: it may still land (abortByRead).",
   },
   {
+    name: "stopped-before-others-have-answered",
+    file: "ownership/closing.js",
+    from: "!forwarding.isWaitedFor && gate.held === 0",
+    to: "gate.held === 0",
+    why: "A router stops while its clients wait for what another one still does for them.",
+  },
+  {
     name: "requests-resent-as-new",
     file: "peers/forwarding.js",
     from: 'return asked.kind === "commandArrived" ? { ...asked, isRepeat: true } : asked;',
