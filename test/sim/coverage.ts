@@ -176,7 +176,7 @@ interface Least {
 function seedMin({ isCalm, commandsMin, shards }: SeedShape): readonly Least[] {
   const always: readonly Least[] = [
     { what: "commands", counts: ["outcome.done", "outcome.refused"], least: commandsMin },
-    { what: "entities with a state", counts: ["end.entities"], least: 60 },
+    { what: "entities with a state", counts: ["end.entities"], least: commandsMin >= 2_000 ? 60 : 50 },
     { what: "shards with such entities", counts: ["end.shards"], least: shards },
     { what: "healings", counts: ["component.healings"], least: 2 },
   ];

@@ -61,6 +61,7 @@ class Simulation {
   readonly #operations: Operations;
   readonly #clients: SimClients;
   readonly #logBook: LogBook;
+  #healings = 0;
 
   constructor(seed: number, isTracing: boolean) {
     this.world = new World(seed, isTracing);
@@ -288,8 +289,9 @@ class Simulation {
     this.#functions.isRepaired = true;
     this.#cluster.heal();
     const untilMs = world.nowMs + QUIET_WITHIN_MS;
+    const healing = ++this.#healings;
     const operate = (): void => {
-      if (world.nowMs > untilMs || !this.#disk.isHealed) return;
+      if (world.nowMs > untilMs || !this.#disk.isHealed || healing !== this.#healings) return;
       this.#cluster.deploy(0);
       if (isRepairing) this.#clients.repair(this.random.chance(0.2) ? "drop" : "retry");
       world.after(2_000, operate);
