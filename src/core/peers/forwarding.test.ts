@@ -207,7 +207,7 @@ describe("a deadline", () => {
     bench.owner = null;
     bench.forwarding.lost("b-1");
     bench.run(5_000);
-    assert.deepEqual(bench.answers(), ["outcome_unknown"]);
+    assert.deepEqual(bench.answers(), [[9, "outcome_unknown"]]);
     assert.equal(bench.forwarding.open, 0);
   });
 });
