@@ -156,8 +156,11 @@ export class Requests {
     const here = opened.shards;
     const asked = one === null ? here.filter(({ refusal, isOpen }) => refusal === null && isOpen) : [one];
     const peers = one === null && request >= 0 ? opened.peers : [];
-    if (asked.length === 0 && peers.length === 0 && here.length > 0)
-      return this.problem(request, "shard_refused", `no shard serves anybody: ${here[0]?.refusal}`);
+    if (asked.length === 0 && peers.length === 0 && here.length > 0) {
+      const refusal = here.find((shard) => shard.refusal !== null)?.refusal;
+      if (refusal === undefined) return this.problem(request, "shard_moving", "no shard is open yet", 1_000);
+      return this.problem(request, "shard_refused", `no shard serves anybody: ${refusal}`);
+    }
     const found: FoundDeadLetter[] = [];
     let left = asked.length + peers.length;
     const done = (some: readonly FoundDeadLetter[]): void => {

@@ -472,7 +472,8 @@ export class RouterCore {
     this.#phase = "stopping";
     this.#admission.stopped();
     node.holdings.close();
-    for (const shard of node.shards) shard.endFeeds();
+    for (const shard of node.shards) shard.endWaits();
+    this.#forwarding.endFeeds();
     this.#closing = new Closing({
       log: node.log,
       gate: this.#gate,
@@ -480,6 +481,7 @@ export class RouterCore {
       upkeep: node.upkeep,
       ownNode: this.#ownNode,
       invoking: this.#invoking,
+      forwarding: this.#forwarding,
       client: this.#client,
       ids: this.#ids,
       recordCodec: node.recordCodec,

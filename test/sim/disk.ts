@@ -10,6 +10,8 @@ import type { World } from "./world.js";
 export interface Caller {
   readonly name: string;
   readonly isAlive: boolean;
+  /** Nothing that it asks arrives. */
+  readonly isCutOff: boolean;
 }
 
 /** `lost`: unknown, never lands. `landed`: unknown though it landed. `late`: unknown, and lands after its caller gave up. */
@@ -58,6 +60,7 @@ export class Disk {
   /** Lands, or not, then reports, or not. `report` gets what landing gave; null where nothing is known. */
   write<Result>(caller: Caller, what: string, fate: Fate, land: () => Result, report: (result: Result | null) => void): void {
     const delayMs = this.delayMs();
+    if (caller.isCutOff) return this.#report(caller, delayMs, () => report(null));
     if (fate === "lost" || fate === "late") {
       this.#report(caller, delayMs, () => report(null));
       if (fate === "late") this.world.after(delayMs + this.random.between(0, LATE_MS), () => void land());

@@ -1,5 +1,6 @@
 /** Which faults a simulation meets, and how often. Drawn from its seed: some have many of one kind and none of another. */
 import type { Random } from "./random.js";
+import type { SeedShape } from "./seed-shape.js";
 
 export interface FaultMix {
   readonly journal: {
@@ -71,7 +72,16 @@ export const NO_FAULTS: FaultMix = {
   isCalmJournal: true,
 };
 
-export function drawFaults(random: Random): FaultMix {
+export function drawFaults(random: Random, { kind, isCalm }: SeedShape): FaultMix {
+  const mix = drawMix(random);
+  const functions = { ...NO_FAULTS.functions, slow: 0.05 };
+  if (isCalm)
+    return { ...NO_FAULTS, functions, clients: { leave: 0, duplicate: mix.clients.duplicate, reuse: mix.clients.reuse } };
+  // Heartbeats of an hour are many.
+  return kind === "cluster" ? { ...mix, longOutages: 0, stops: 0 } : mix;
+}
+
+function drawMix(random: Random): FaultMix {
   // Half of all faults are absent from a seed; those that are there come at very different rates.
   const rate = (max: number): number => (random.chance(0.5) ? max * random.unit() ** 2 : 0);
   const isCalmJournal = random.chance(0.3);

@@ -28,6 +28,8 @@ export interface CommandRecord {
 export interface SightRecord {
   readonly entity: EntityAddress;
   readonly what: string;
+  /** A barrier has proven it, and not a lease. */
+  readonly isStrict: boolean;
   readonly sight: Sight;
   readonly invokedAtMs: number;
   readonly answeredAtMs: number;
@@ -58,8 +60,10 @@ export class History {
   readonly outcomeByAnswer = new Map<string, string>();
   /** Registers that were not searched for a linear order. */
   tooConcurrent = 0;
-  /** By how much the wall clock was put back, in all: a shard may have been given a later `now` than its own. */
-  clockBackMs = 0;
+  /** By how much readings of wall clocks differed at one moment, at most: a shard may have been given a later `now` than its own. */
+  clockSpreadMs = 0;
+  /** Clocks ran so differently that leases prove nothing: only what is strict has to be the newest. */
+  areLeasesVoid = false;
   readonly violations: string[] = [];
 
   violate(message: string): void {

@@ -1,19 +1,22 @@
-/** One start of the simulated router: the real core, driven by events of the world, until it ends or crashes. */
+/** One start of a simulated router: the real core, driven by events of the world, until it ends or crashes. */
 
 import type { CoreSettings } from "../../src/core/core-settings.js";
 import type { Effect, EndReason } from "../../src/core/effect.js";
 import type { Input } from "../../src/core/input.js";
 import type { RefusedCommands } from "../../src/core/log/refused-commands.js";
 import { nodeKey } from "../../src/core/ownership/documents.js";
+import type { PeerFrame } from "../../src/core/peers/frames.js";
 import { RouterCore } from "../../src/core/router-core.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { recordCodec } from "../../src/protocol/record/record-codec.js";
 import { segmentTools } from "../../src/router/driver/segment-tools.js";
 import type { Caller } from "./disk.js";
 import type { Random } from "./random.js";
+import type { SimClock } from "./sim-clock.js";
 import type { SimDirectory } from "./sim-directory.js";
 import type { SimFunctions } from "./sim-functions.js";
 import type { SimJournal } from "./sim-journal.js";
+import type { PeerEnd, SimPeers } from "./sim-peers.js";
 import type { SimSnapshots } from "./sim-snapshots.js";
 import type { World } from "./world.js";
 
@@ -24,17 +27,22 @@ export interface Surroundings {
   readonly directory: SimDirectory;
   readonly snapshots: SimSnapshots;
   readonly functions: SimFunctions;
+  readonly peers: SimPeers;
   /** Answers and feeds, for whoever asked. */
   output(incarnation: Incarnation, effect: Effect): void;
   started(incarnation: Incarnation): void;
+  /** It has given away what others could take. */
+  left(incarnation: Incarnation): void;
   shardRefused(incarnation: Incarnation, message: string): void;
   /** Its time has come: it is killed, or left behind. */
   crashed(incarnation: Incarnation, isLeftBehind: boolean): void;
   /** Whether a process that is to crash is left behind instead. */
   drawLeftBehind(): boolean;
   ended(incarnation: Incarnation, reason: EndReason): void;
+  /** It asks for its next turn at once, and has nothing to do there, again and again. */
+  spins(incarnation: Incarnation): void;
   /** After every step. */
-  stepped(core: RouterCore): void;
+  stepped(incarnation: Incarnation): void;
 }
 
 /**
@@ -43,27 +51,40 @@ export interface Surroundings {
  */
 export type CrashMoment = "any" | "answering" | "refusing";
 
+/** So often woken at once in a row, with nothing else: it spins. */
+const SPIN_STEPS = 200;
+
 /** So many steps without its moment, and it crashes as it is. */
 const CRASH_PATIENCE_STEPS = 400;
 
-export class Incarnation implements Caller {
+export class Incarnation implements Caller, PeerEnd {
   readonly name: string;
+  readonly address: string;
   readonly core: RouterCore;
+  readonly clock: SimClock;
   readonly #around: Surroundings;
   #inputs: Input[] = [];
   #isAlive = true;
   #isTurnDue = false;
   #wakeAtMs = Infinity;
   #sleepsUntilMs = 0;
+  /** By how much its monotonic clock has stood still: a machine that sleeps takes it along. */
+  #stoodMs = 0;
+  /** Nothing that it asks of the stores arrives there. */
+  isCutOff = false;
   /** It goes on although the next one has started. */
   isZombie = false;
+  #isWokenAtOnce = false;
+  #wokenInARow = 0;
   /** Steps until it crashes in the middle of one. */
   crashAfterSteps = Infinity;
   /** It may go on for a while, to a worse moment than any. */
   crashMoment: CrashMoment = "any";
 
-  constructor(settings: CoreSettings, refusedCommands: RefusedCommands, around: Surroundings) {
+  constructor(settings: CoreSettings, refusedCommands: RefusedCommands, clock: SimClock, around: Surroundings) {
     this.name = settings.incarnation;
+    this.address = settings.node.address;
+    this.clock = clock;
     this.#around = around;
     this.core = new RouterCore(settings, { documentCodec, recordCodec, refusedCommands, ...segmentTools });
   }
@@ -89,9 +110,14 @@ export class Incarnation implements Caller {
   /** Called once, when the next version of its own document is on its way. */
   afterHeartbeat: (() => void) | null = null;
 
-  /** Takes no turn for so long; what comes meanwhile waits. */
-  sleep(ms: number): void {
+  /** Takes no turn for so long; what comes meanwhile waits. With the machine, its monotonic clock stands still as well. */
+  sleep(ms: number, isWithMachine = false): void {
     this.#sleepsUntilMs = this.#around.world.nowMs + ms;
+    if (isWithMachine) this.#stoodMs += ms * this.clock.rate;
+  }
+
+  get isAsleep(): boolean {
+    return this.#sleepsUntilMs > this.#around.world.nowMs;
   }
 
   #turn(): void {
@@ -103,9 +129,11 @@ export class Incarnation implements Caller {
     const inputs = this.#inputs;
     this.#inputs = [];
     const effects: Effect[] = [];
-    this.core.step({ wallMs: world.wallMs, monotonicMs: world.nowMs }, inputs, effects);
+    this.#watchSpin(inputs);
+    const { wallMs, monotonicMs } = this.clock.now();
+    this.core.step({ wallMs, monotonicMs: monotonicMs - this.#stoodMs }, inputs, effects);
     world.count("component.steps");
-    if (!this.isZombie) this.#around.stepped(this.core);
+    if (!this.isZombie) this.#around.stepped(this);
     const isCrashing = --this.crashAfterSteps <= 0 && this.#isMomentToCrash(inputs, effects);
     const isLeftBehind = isCrashing && this.#around.drawLeftBehind();
     // Who lives on has done all that its last step asked for.
@@ -118,6 +146,12 @@ export class Incarnation implements Caller {
       if (!this.#isAlive) return;
     }
     this.#planWake();
+  }
+
+  /** Who is woken again and again, and for nothing, burns a processor. */
+  #watchSpin(inputs: readonly Input[]): void {
+    this.#wokenInARow = inputs.length === 1 && inputs[0]?.kind === "woken" && this.#isWokenAtOnce ? this.#wokenInARow + 1 : 0;
+    if (this.#wokenInARow === SPIN_STEPS) this.#around.spins(this);
   }
 
   #heartbeat(): void {
@@ -141,9 +175,11 @@ export class Incarnation implements Caller {
 
   #planWake(): void {
     const { world } = this.#around;
-    const wakeAtMs = Math.max(this.core.wakeAtMs(), world.nowMs);
+    const askedMs = this.core.wakeAtMs() + this.#stoodMs - this.clock.now().monotonicMs;
+    const wakeAtMs = world.nowMs + Math.max(0, this.clock.worldMs(askedMs));
     if (wakeAtMs === Infinity || this.#wakeAtMs <= wakeAtMs) return;
     this.#wakeAtMs = wakeAtMs;
+    this.#isWokenAtOnce = wakeAtMs - world.nowMs < 0.01;
     world.after(wakeAtMs - world.nowMs, () => {
       if (this.#wakeAtMs !== wakeAtMs) return;
       this.#wakeAtMs = Infinity;
@@ -216,10 +252,13 @@ export class Incarnation implements Caller {
       case "watching":
         return world.count("component.watching");
       case "peerSend":
+        return this.#around.peers.send(this, effect.to, effect.frame);
       case "peersKnown":
+        return this.#around.peers.known(this, effect.peers);
       case "shardsChanged":
-      case "left":
         return;
+      case "left":
+        return this.#around.left(this);
       case "started":
         return this.#around.started(this);
       case "ended":
@@ -259,13 +298,37 @@ function traceOfInput(input: Input): string {
       return `${input.kind} ${input.object} ${input.result.kind}`;
     case "store":
       return `${input.input.kind} ${input.input.request}`;
+    case "peerReceived":
+      return `${input.from} says ${traceOfFrame(input.frame)}${input.to}`;
+    case "peerLost":
+      return `peerLost ${input.incarnation}`;
     default:
       return "of" in input && input.of !== null ? `${input.kind} ${input.request} ${input.of.type}/${input.of.id}` : input.kind;
   }
 }
 
+function traceOfFrame(frame: PeerFrame): string {
+  switch (frame.kind) {
+    case "asked":
+      return `asked ${frame.shard}@${frame.epoch} ${traceOfInput(frame.asked)} to `;
+    case "messageSent":
+      return `messageSent ${frame.message.sourceShard}>${frame.message.targetShard}#${frame.message.number} in ${frame.stream.epoch}.${frame.stream.number} behind ${frame.previous} to `;
+    case "messagesAcknowledged":
+      return `acknowledged ${frame.sourceShard}>${frame.targetShard} ${frame.numbers} to `;
+    case "streamBroken":
+      return `streamBroken ${frame.sourceShard}>${frame.targetShard} ${frame.stream.epoch}.${frame.stream.number} to `;
+    case "shardMoved":
+    case "handOffAsked":
+      return `${frame.kind} ${frame.shard}@${frame.epoch} to `;
+    default:
+      return `${frame.kind} ${"request" in frame ? frame.request : ""} to `;
+  }
+}
+
 function traceOf(effect: Effect): string {
   switch (effect.kind) {
+    case "peerSend":
+      return `send ${effect.to} ${traceOfFrame(effect.frame)}`;
     case "answer":
       return `answer ${effect.request} ${effect.answer.kind === "problem" ? effect.answer.problem.code : effect.answer.kind}`;
     case "feed":

@@ -2,11 +2,12 @@ import type { Report } from "./simulation.js";
 
 /** A failure begins with the one line that reproduces it. */
 export function printReport(report: Report, { isVerbose }: { readonly isVerbose: boolean }): void {
-  const { seed, violations, counts, mix } = report;
+  const { seed, violations, counts, mix, shape } = report;
   if (isVerbose) {
     console.log(
       `seed ${seed}: ${(report.simulatedMs / 1000).toFixed(1)} simulated seconds, trace ${report.traceHash.toString(16)}`,
     );
+    console.log(`shape: ${JSON.stringify(shape)}`);
     console.log(`faults: ${JSON.stringify(mix)}`);
     for (const [name, count] of [...counts].sort()) console.log(`  ${name}: ${count}`);
   }

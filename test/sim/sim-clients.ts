@@ -12,17 +12,24 @@ import type { Ask } from "./business/behaviour.js";
 import { bytesOf, decoder, type Line, parsed, type Sight } from "./business/book.js";
 import { DECLARED, ENTITIES, ENTITIES_BY_TYPE } from "./business/catalog.js";
 import { hasBook } from "./checkers/final-books.js";
+import { checkCalm } from "./checkers/moves-fail-nothing.js";
 import type { FaultMix } from "./faults.js";
 import type { CommandRecord, History } from "./history.js";
 import type { Random } from "./random.js";
 import type { World } from "./world.js";
 
-/** Where requests go; false: nobody listens. */
-export type Submit = (input: Input) => boolean;
+/** Where requests go: made by the clock of whoever takes them; false: nobody listens. */
+export type Submit = (make: (wallMs: number) => Input) => boolean;
+
+export interface Routers {
+  readonly submit: Submit;
+  /** The client of a request is gone. */
+  left(request: number): void;
+}
 
 type Asking =
   | { readonly kind: "command"; readonly record: CommandRecord }
-  | { readonly kind: "query" | "state"; readonly entity: EntityAddress; readonly invokedAtMs: number }
+  | { readonly kind: "query" | "state"; readonly entity: EntityAddress; readonly invokedAtMs: number; readonly isStrict: boolean }
   | { readonly kind: "events"; readonly entity: EntityAddress; readonly after: number }
   | { readonly kind: "follow"; readonly entity: EntityAddress; next: number }
   | { readonly kind: "outcome"; readonly record: CommandRecord }
@@ -32,6 +39,8 @@ type Asking =
 const DEADLINE_MIN_MS = 1_000;
 const DEADLINE_MAX_MS = 8_000;
 const RETRIES_MAX = 6;
+/** Of reads: those that a barrier has to prove. */
+const STRICT = 0.3;
 
 export class SimClients {
   readonly #world: World;
@@ -39,6 +48,8 @@ export class SimClients {
   readonly #mix: FaultMix;
   readonly #history: History;
   readonly #submit: Submit;
+  readonly #routers: Routers;
+  readonly #isCalm: boolean;
   readonly #askingByRequest = new Map<number, Asking>();
   /** Commands that the clients gave up because their connection broke, by request. */
   readonly #leftBehind = new Map<number, CommandRecord>();
@@ -47,12 +58,14 @@ export class SimClients {
   /** No more feeds, retries of what is unknown, or mischief. */
   isWindingUp = false;
 
-  constructor(world: World, mix: FaultMix, history: History, submit: Submit) {
+  constructor(world: World, mix: FaultMix, history: History, isCalm: boolean, routers: Routers) {
     this.#world = world;
     this.#random = world.fork();
     this.#mix = mix;
     this.#history = history;
-    this.#submit = submit;
+    this.#routers = routers;
+    this.#submit = routers.submit;
+    this.#isCalm = isCalm;
   }
 
   /** Requests that wait for an answer; followers do not count. */
@@ -70,7 +83,7 @@ export class SimClients {
   /** Does one thing that some client might do. */
   act(): void {
     const random = this.#random;
-    if (random.chance(0.02)) return this.#burst();
+    if (!this.#isCalm && random.chance(0.02)) return this.#burst();
     const roll = random.unit();
     const entity = random.pick(ENTITIES);
     if (roll < 0.72) return this.#command(entity);
@@ -79,7 +92,7 @@ export class SimClients {
     if (roll < 0.93) return this.#events();
     if (roll < 0.95) return this.#follow(random.pick(this.#of(random.pick(["sim/ledger", "sim/listener", "sim/scratch"]))), 0);
     if (roll < 0.97) return this.#ask({ kind: "timersAsked", request: 0, of: entity, limit: 50 }, () => undefined);
-    if (roll < 0.98) return this.#purge();
+    if (roll < 0.98) return this.#isCalm ? this.#events() : this.#purge();
     return this.repair(random.chance(0.3) ? "drop" : "retry");
   }
 
@@ -101,6 +114,8 @@ export class SimClients {
     for (const [request, asking] of [...this.#askingByRequest]) {
       if (!isLost(request)) continue;
       this.#askingByRequest.delete(request);
+      if (this.#isCalm && !this.isWindingUp && asking.kind !== "follow")
+        this.#history.violate(`in the calm request ${request} (${asking.kind}) was left without an answer`);
       if (asking.kind === "command") {
         this.#leftBehind.set(request, asking.record);
         this.#unknown(asking.record);
@@ -130,6 +145,7 @@ export class SimClients {
     this.#askingByRequest.delete(effect.request);
     const { answer } = effect;
     this.#world.count(`answer.${answer.kind === "problem" ? answer.problem.code : answer.kind}`);
+    if (this.#isCalm) checkCalm(asking.kind, effect.request, answer, this.#history);
     switch (asking.kind) {
       case "command":
         return this.#answered(asking.record, answer);
@@ -141,7 +157,7 @@ export class SimClients {
         return;
       case "query":
       case "state":
-        return this.#saw(asking.kind, asking.entity, asking.invokedAtMs, answer);
+        return this.#saw(asking, answer);
       case "events":
         if (answer.kind === "events")
           for (const event of answer.events) this.#sawEvent(asking.entity, event.version, parsed(event.data));
@@ -237,14 +253,13 @@ export class SimClients {
 
   #try(record: CommandRecord, tries: number): void {
     const { id, entity, name, input, hasKey, delayMs } = record;
-    const isOtherMode = hasKey && delayMs === 0 && this.#random.chance(0.1);
+    const isOtherMode = hasKey && delayMs === 0 && !this.#isCalm && this.#random.chance(0.1);
     const mode = isOtherMode ? (record.mode === "call" ? "send" : "call") : record.mode;
-    const deadlineMs = this.#random.between(DEADLINE_MIN_MS, DEADLINE_MAX_MS);
+    const deadlineMs = this.#random.between(this.#isCalm ? DEADLINE_MAX_MS / 2 : DEADLINE_MIN_MS, DEADLINE_MAX_MS);
     const request = ++this.#requests;
-    const wallMs = this.#world.wallMs;
     record.open++;
     this.#askingByRequest.set(request, { kind: "command", record });
-    const isTaken = this.#submit({
+    const isTaken = this.#submit((wallMs) => ({
       kind: "commandArrived",
       isRepeat: false,
       isStrict: false,
@@ -261,7 +276,7 @@ export class SimClients {
       mode,
       delayMs,
       isAdmin: false,
-    });
+    }));
     if (!isTaken) {
       this.#askingByRequest.delete(request);
       record.open--;
@@ -280,7 +295,8 @@ export class SimClients {
   #leave(request: number, record: CommandRecord): void {
     if (!this.#askingByRequest.delete(request)) return;
     this.#world.count("fault.client.left");
-    this.#submit({ kind: "requestLeft", request });
+    if (this.#isCalm) this.#history.violate(`in the calm ${record.id} (request ${request}) was not answered until its deadline`);
+    this.#routers.left(request);
     this.#unknown(record);
   }
 
@@ -307,7 +323,7 @@ export class SimClients {
       case "problem":
         if (answer.problem.code === "idempotency_key_reused")
           this.#history.violate(`${record.id}: its own key was refused as reused`);
-        if (answer.problem.code === "command_not_found") record.mayHaveRun = true;
+        if (answer.problem.code === "command_not_found" || answer.problem.code === "outcome_unknown") record.mayHaveRun = true;
         if (record.hasKey && this.#random.chance(0.3)) this.#tryLater(record, RETRIES_MAX - 1);
         return;
       case "pending":
@@ -349,6 +365,7 @@ export class SimClients {
     this.#history.sights.push({
       entity,
       what: `refusal of ${id}`,
+      isStrict: false,
       sight,
       invokedAtMs,
       answeredAtMs,
@@ -359,11 +376,12 @@ export class SimClients {
 
   #askOutcome(record: CommandRecord): void {
     const request = ++this.#requests;
-    const untilMs = this.#world.wallMs + this.#random.pick([0, 1_000, 5_000]);
+    const waitMs = this.#random.pick([0, 1_000, 5_000]);
     this.#askingByRequest.set(request, { kind: "outcome", record });
-    const input = { kind: "outcomeAsked", request, of: record.entity, commandId: record.id, untilMs } as const;
+    const input = { kind: "outcomeAsked", request, of: record.entity, commandId: record.id } as const;
     this.#world.after(this.#random.between(20, 2_000), () => {
-      if (this.#askingByRequest.has(request) && !this.#submit(input)) this.#askingByRequest.delete(request);
+      if (!this.#askingByRequest.has(request)) return;
+      if (!this.#submit((wallMs) => ({ ...input, untilMs: wallMs + waitMs }))) this.#askingByRequest.delete(request);
     });
   }
 
@@ -372,7 +390,6 @@ export class SimClients {
     if (record.status !== "replied" && record.status !== "refused") return;
     this.#world.count("fault.client.reuse");
     const request = ++this.#requests;
-    const wallMs = this.#world.wallMs;
     this.#askingByRequest.set(request, { kind: "reused", record });
     const { id, entity, name, mode } = record;
     const sent = {
@@ -387,7 +404,7 @@ export class SimClients {
       id,
       hasKey: true,
     } as const;
-    const isTaken = this.#submit({
+    const isTaken = this.#submit((wallMs) => ({
       ...sent,
       bodyHash: "another",
       acceptedAtMs: wallMs,
@@ -396,8 +413,9 @@ export class SimClients {
       mode,
       delayMs: 0,
       isAdmin: false,
-    });
+    }));
     if (!isTaken) this.#askingByRequest.delete(request);
+    this.#world.after(6_000, () => this.#askingByRequest.delete(request) && this.#routers.left(request));
   }
 
   #answeredReuse(record: CommandRecord, answer: Answer): void {
@@ -408,12 +426,12 @@ export class SimClients {
 
   #query(entity: EntityAddress): void {
     const request = ++this.#requests;
-    const wallMs = this.#world.wallMs;
     const wantsLog = entity.type === "sim/set";
+    const isStrict = this.#random.chance(STRICT);
     const sent = {
       kind: "commandArrived",
       isRepeat: false,
-      isStrict: false,
+      isStrict,
       request,
       to: entity,
       name: "read",
@@ -421,9 +439,9 @@ export class SimClients {
       hasKey: false,
       bodyHash: "",
     } as const;
-    this.#askingByRequest.set(request, { kind: "query", entity, invokedAtMs: this.#world.nowMs });
-    this.#world.count("command.query");
-    const isTaken = this.#submit({
+    this.#askingByRequest.set(request, { kind: "query", entity, invokedAtMs: this.#world.nowMs, isStrict });
+    this.#world.count(isStrict ? "command.query.strict" : "command.query");
+    const isTaken = this.#submit((wallMs) => ({
       ...sent,
       input: bytesOf({ t: `q${request}`, ...(wantsLog ? { a: "log" } : {}) }),
       acceptedAtMs: wallMs,
@@ -432,23 +450,27 @@ export class SimClients {
       mode: "call",
       delayMs: 0,
       isAdmin: false,
-    });
+    }));
     if (!isTaken) this.#askingByRequest.delete(request);
-    this.#world.after(6_000, () => this.#askingByRequest.delete(request) && this.#submit({ kind: "requestLeft", request }));
+    this.#world.after(6_000, () => {
+      if (!this.#askingByRequest.delete(request)) return;
+      if (this.#isCalm) this.#history.violate(`in the calm the query ${request} was not answered until its deadline`);
+      this.#routers.left(request);
+    });
   }
 
-  /** Asks for the state of many entities at once. */
-  lookAround(): void {
-    for (const entity of ENTITIES) if (hasBook(entity.type)) this.#state(entity);
+  /** Asks one router for the state of many entities at once. */
+  lookAround(submit: Submit): void {
+    for (const entity of ENTITIES) if (hasBook(entity.type)) this.#state(entity, submit);
   }
 
-  #state(entity: EntityAddress): void {
+  #state(entity: EntityAddress, submit: Submit = this.#submit): void {
     const request = ++this.#requests;
-    this.#world.count("command.state");
-    this.#askingByRequest.set(request, { kind: "state", entity, invokedAtMs: this.#world.nowMs });
-    const deadlineMs = this.#world.nowMs + 60_000;
-    if (!this.#submit({ kind: "stateAsked", request, of: entity, isAdmin: true, isStrict: false, deadlineMs }))
-      this.#askingByRequest.delete(request);
+    const isStrict = this.#random.chance(STRICT);
+    this.#world.count(isStrict ? "command.state.strict" : "command.state");
+    this.#askingByRequest.set(request, { kind: "state", entity, invokedAtMs: this.#world.nowMs, isStrict });
+    const input = { kind: "stateAsked", request, of: entity, isAdmin: true, isStrict } as const;
+    if (!submit((wallMs) => ({ ...input, deadlineMs: wallMs + 60_000 }))) this.#askingByRequest.delete(request);
   }
 
   #events(): void {
@@ -465,7 +487,7 @@ export class SimClients {
       limit: this.#random.pick([1, 5, 100]),
       follow: false,
     } as const;
-    if (!this.#submit({ ...input, isAdmin: false })) this.#askingByRequest.delete(request);
+    if (!this.#submit(() => ({ ...input, isAdmin: false }))) this.#askingByRequest.delete(request);
   }
 
   #follow(entity: EntityAddress, after: number): void {
@@ -473,13 +495,13 @@ export class SimClients {
     this.#world.count("command.follow");
     this.#askingByRequest.set(request, { kind: "follow", entity, next: after + 1 });
     const input = { kind: "eventsAsked", request, of: entity, after, limit: 100, follow: true, isAdmin: false } as const;
-    if (!this.#submit(input)) {
+    if (!this.#submit(() => input)) {
       this.#askingByRequest.delete(request);
       return this.#followLater(entity, after + 1);
     }
     if (!this.#random.chance(0.5)) return;
     this.#world.after(this.#random.between(10, 10_000), () => {
-      if (this.#askingByRequest.delete(request)) this.#submit({ kind: "requestLeft", request });
+      if (this.#askingByRequest.delete(request)) this.#routers.left(request);
     });
   }
 
@@ -523,10 +545,11 @@ export class SimClients {
   #ask(input: AdminAsked | ReadAsked, then: (answer: Answer) => void): void {
     const request = ++this.#requests;
     this.#askingByRequest.set(request, { kind: "other", what: input.kind, then });
-    if (!this.#submit({ ...input, request })) this.#askingByRequest.delete(request);
+    if (!this.#submit(() => ({ ...input, request }))) this.#askingByRequest.delete(request);
   }
 
-  #saw(what: string, entity: EntityAddress, invokedAtMs: number, answer: Answer): void {
+  #saw(asking: Asking & { readonly kind: "query" | "state" }, answer: Answer): void {
+    const { kind: what, entity, invokedAtMs, isStrict } = asking;
     const answeredAtMs = this.#world.nowMs;
     let seen: (Sight & { readonly x?: Record<string, unknown>; readonly log?: readonly Line[] }) | null = null;
     if (answer.kind === "outcome" && answer.outcome.kind === "replied") seen = parsed(answer.outcome.reply);
@@ -536,7 +559,8 @@ export class SimClients {
     const tokens = entity.type === "sim/set" && seen.log !== undefined ? seen.log.map((line) => line.t) : null;
     this.#history.sights.push({
       entity,
-      what,
+      what: isStrict ? `strict ${what}` : what,
+      isStrict,
       sight: { n: seen.n, chain: seen.chain },
       invokedAtMs,
       answeredAtMs,

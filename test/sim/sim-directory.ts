@@ -22,7 +22,7 @@ export class SimDirectory {
   }
 
   read(caller: Caller, key: string, report: (outcome: DocumentFound) => void): void {
-    const isFailed = this.#isReadFailed();
+    const isFailed = caller.isCutOff || this.#isReadFailed();
     const look = (): DocumentFound => {
       if (isFailed) return { kind: "failed", message: "simulated" };
       const document = this.#documents.get(key);
@@ -32,7 +32,7 @@ export class SimDirectory {
   }
 
   list(caller: Caller, prefix: string, report: (outcome: DocumentsFound) => void): void {
-    const isFailed = this.#isReadFailed();
+    const isFailed = caller.isCutOff || this.#isReadFailed();
     const look = (): DocumentsFound => {
       if (isFailed) return { kind: "failed", message: "simulated" };
       const keys = [...this.#documents.keys()].filter((key) => key.startsWith(prefix)).sort();

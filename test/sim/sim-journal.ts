@@ -8,6 +8,8 @@ interface Log {
 }
 
 export interface JournalWatch {
+  /** Somebody has sent this body for this position. */
+  attempted(log: LogId, position: number, body: Uint8Array): void;
   /** A record has landed. */
   recorded(log: LogId, position: number, body: Uint8Array): void;
   /** The commands on whose account a record is refused for ever, if any. */
@@ -20,6 +22,8 @@ export class SimJournal {
   readonly #disk: Disk;
   readonly #watch: JournalWatch;
   readonly #logs = new Map<LogId, Log>();
+  /** Bodies that their log's owner has sent, and that may still land. */
+  readonly #underWay = new Map<string, Uint8Array>();
 
   constructor(disk: Disk, watch: JournalWatch) {
     this.#disk = disk;
@@ -31,6 +35,7 @@ export class SimJournal {
     const { refused, permanent } = disk.mix.journal;
     const refusedIds = disk.isHealed ? [] : this.#watch.refusedIn(body);
     const isPermanent = refusedIds.length > 0 || disk.random.chance(permanent);
+    this.#watch.attempted(log, position, body);
     if (refusedIds.length > 0) {
       this.#watch.refused(caller, refusedIds);
       disk.world.count("fault.append.unstorable");
@@ -42,6 +47,7 @@ export class SimJournal {
       return;
     }
     const fate = disk.fateOf(disk.mix.journal, "append");
+    this.#race(caller, log, position, body, fate !== "lost");
     disk.write(
       caller,
       "append",
@@ -49,6 +55,18 @@ export class SimJournal {
       () => this.#land(log, position, body),
       (outcome) => report(outcome ?? { kind: "unknown", message: "simulated" }),
     );
+  }
+
+  /** What is under way for a position that somebody else wants to seal lands just before the seal, as often as not. */
+  #race(caller: Caller, log: LogId, position: number, body: Uint8Array, mayLand: boolean): void {
+    const disk = this.#disk;
+    const place = `${log}#${position}`;
+    const earlier = this.#underWay.get(place);
+    if (earlier !== undefined && caller.name !== log && !disk.isHealed && disk.random.chance(0.5)) {
+      disk.world.count("fault.append.beforeSeal");
+      this.#underWay.delete(place);
+      this.#land(log, position, earlier);
+    } else if (caller.name === log && mayLand && !caller.isCutOff) this.#underWay.set(place, body);
   }
 
   read(
@@ -60,7 +78,7 @@ export class SimJournal {
     report: (outcome: ReadOutcome) => void,
   ): void {
     const disk = this.#disk;
-    const isFailed = disk.random.chance(disk.mix.journalRead.failed);
+    const isFailed = caller.isCutOff || disk.random.chance(disk.mix.journalRead.failed);
     if (isFailed) disk.world.count("fault.readRecords.failed");
     disk.read(
       caller,
@@ -96,6 +114,7 @@ export class SimJournal {
     const standing = bodies.get(position);
     if (standing !== undefined) return { kind: "taken", body: standing.slice() };
     if (position < base) return { kind: "refused", isPermanent: true, message: "trimmed", retryAfterMs: null };
+    this.#underWay.delete(`${log}#${position}`);
     bodies.set(position, body.slice());
     this.#watch.recorded(log, position, body);
     this.#disk.world.count("landed.append");

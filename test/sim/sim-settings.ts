@@ -5,8 +5,8 @@ import type { EntityType } from "../../src/core/entity/entity-type.js";
 import type { ActiveDeployment } from "../../src/core/input.js";
 import { PLACEMENTS } from "./business/catalog.js";
 import type { Random } from "./random.js";
+import type { SeedShape } from "./seed-shape.js";
 
-export const SHARDS = 3;
 export const TIMEOUT_MS = 1_500;
 
 /** Large entries go to the snapshot store in one seed of so many; in every second of these, most do, and many fit nowhere else. */
@@ -14,15 +14,17 @@ const SPILLING_OF = 4;
 /** Segments are deflated in one seed of so many. */
 const DEFLATING_OF = 3;
 
+const LEASE = { heartbeatEveryMs: 300, leaseMs: 3_000, observeMs: 6_000 };
+
 export type SharedSettings = Omit<CoreSettings, "incarnation" | "nonceSeed">;
 
-export function drawSettings(random: Random, seed: number): SharedSettings {
+export function drawSettings(random: Random, seed: number, { kind, shards }: SeedShape): SharedSettings {
   // Seed 1 too: mutants begin with it.
   const isSpilling = seed === 1 || seed % SPILLING_OF === 0;
   const isTight = seed === 1 || seed % (2 * SPILLING_OF) === 0;
   return {
     clusterName: "sim",
-    shards: SHARDS,
+    shards,
     node: { address: "", capacity: 1 },
     acceptLossOf: [],
     freshClusterId: random.bytes(16),
@@ -69,8 +71,8 @@ export function drawSettings(random: Random, seed: number): SharedSettings {
     },
     orphans: { sweepEveryMs: random.pick([500, 20_000]) },
     admission: { tailBytesMax: 8 << 20, tailRecordsMax: 20_000, durableLagMaxMs: 5_000, recordAgeMaxMs: Infinity },
-    // Half of the seeds have a lock that proves that nobody else runs; the others go by leases.
-    lease: random.pick([null, { heartbeatEveryMs: 300, leaseMs: 3_000, observeMs: 6_000 }]),
+    // Half of the single routers have a lock that proves that nobody else runs; the others go by leases.
+    lease: random.pick(kind === "cluster" ? [LEASE] : [null, LEASE]),
     memory: { totalBytes: 32 << 20, reserveBytes: 4 << 20, cacheBytes: random.pick([64_000, 512_000, 8 << 20]) },
   };
 }

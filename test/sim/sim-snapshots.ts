@@ -41,7 +41,7 @@ export class SimSnapshots {
   }
 
   list(caller: Caller, prefix: string, report: (outcome: ObjectsFound) => void): void {
-    const isFailed = this.#isReadFailed();
+    const isFailed = caller.isCutOff || this.#isReadFailed();
     this.#disk.read(
       caller,
       (): ObjectsFound =>
@@ -81,7 +81,7 @@ export class SimSnapshots {
   }
 
   readValue(caller: Caller, object: string, length: number, report: (result: ObjectRead) => void): void {
-    const isFailed = this.#isReadFailed();
+    const isFailed = caller.isCutOff || this.#isReadFailed();
     if (isFailed) this.#disk.world.count("fault.readValue.failed");
     this.#disk.read(caller, () => (isFailed ? FAILED : this.#bytes(object, 0, length)), report);
   }
@@ -92,7 +92,7 @@ export class SimSnapshots {
 
   #read(caller: Caller, effect: StoreEffect & { readonly kind: "readObject" }, report: Report): void {
     const { request, object, offset, length } = effect;
-    const isFailed = this.#isReadFailed();
+    const isFailed = caller.isCutOff || this.#isReadFailed();
     this.#disk.read(
       caller,
       () => (isFailed ? FAILED : this.#bytes(object, offset, length)),
@@ -171,7 +171,7 @@ export class SimSnapshots {
 
   #remove(caller: Caller, what: string, object: string, report: (isDone: boolean) => void): void {
     const disk = this.#disk;
-    const isFailed = disk.random.chance(disk.mix.snapshot.deleteFailed);
+    const isFailed = caller.isCutOff || disk.random.chance(disk.mix.snapshot.deleteFailed);
     const isGone = !isFailed || disk.random.chance(0.5);
     if (isFailed) disk.world.count(`fault.${what}.failed`);
     disk.write(

@@ -1,37 +1,33 @@
 /**
- * One simulation: phases of faults and of healing over one set of stores, through as many incarnations of the router as
- * it takes. At the end the system has to come to rest, and everything is read back, also by a fresh incarnation.
+ * One simulation: phases of faults and of healing over one set of stores, through as many incarnations of as many routers as
+ * it takes. At the end the system has to come to rest, and everything is read back, also by fresh incarnations.
  */
 import type { Answer } from "../../src/core/answer.js";
-import type { Effect, EndReason } from "../../src/core/effect.js";
 import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
-import type { Input } from "../../src/core/input.js";
-import { RefusedCommands } from "../../src/core/log/refused-commands.js";
-import type { RouterCore } from "../../src/core/router-core.js";
 import { bookOf, type Line, parsed } from "./business/book.js";
-import { DECLARED, drawTypes, ENTITIES, PLACEMENTS, shardOf } from "./business/catalog.js";
+import { DECLARED, drawTypes, ENTITIES, shardOf } from "./business/catalog.js";
 import { check } from "./checkers/check.js";
 import type { Books, FinalBook } from "./checkers/final-books.js";
 import { ManifestWatch } from "./checkers/manifests-name-what-exists.js";
-import { checkQueues } from "./checkers/queues-within-limits.js";
 import { ValueWatch } from "./checkers/references-name-what-exists.js";
 import { RefusedForEver } from "./checkers/refused-for-ever.js";
+import { Cluster } from "./cluster.js";
 import { Disk } from "./disk.js";
 import { drawFaults, type FaultMix } from "./faults.js";
 import { goBack } from "./going-back.js";
 import { History } from "./history.js";
-import { type CrashMoment, Incarnation, type Surroundings } from "./incarnation.js";
+import { LogBook } from "./log-book.js";
+import { Operations } from "./operations.js";
 import type { Random } from "./random.js";
+import { drawShape, type SeedShape } from "./seed-shape.js";
 import { SimClients } from "./sim-clients.js";
 import { SimDirectory } from "./sim-directory.js";
 import { SimFunctions } from "./sim-functions.js";
 import { SimJournal } from "./sim-journal.js";
-import { deploymentsOf, drawSettings, SHARDS, type SharedSettings } from "./sim-settings.js";
+import { drawSettings, type SharedSettings } from "./sim-settings.js";
 import { SimSnapshots } from "./sim-snapshots.js";
 import { World } from "./world.js";
 
-const CRASH_MOMENTS: readonly CrashMoment[] = ["any", "any", "answering", "refusing"];
-const COMMANDS_MIN = 2_000;
 const QUIET_WITHIN_MS = 60_000;
 
 export interface Report {
@@ -40,6 +36,7 @@ export interface Report {
   readonly counts: ReadonlyMap<string, number>;
   readonly traceHash: number;
   readonly traceTail: readonly string[];
+  readonly shape: SeedShape;
   readonly mix: FaultMix;
   readonly simulatedMs: number;
 }
@@ -48,95 +45,106 @@ export function simulate(seed: number, isTracing = false): Report {
   return new Simulation(seed, isTracing).run();
 }
 
-class Simulation implements Surroundings {
+class Simulation {
   readonly world: World;
   readonly random: Random;
-  readonly journal: SimJournal;
-  readonly directory: SimDirectory;
-  readonly snapshots: SimSnapshots;
-  readonly functions: SimFunctions;
+  readonly #shape: SeedShape;
   readonly #mix: FaultMix;
   readonly #disk: Disk;
   readonly #functionDisk: Disk;
   readonly #settings: SharedSettings;
-  readonly #types: ReturnType<typeof drawTypes>;
+  readonly #functions: SimFunctions;
+  readonly #snapshots: SimSnapshots;
+  readonly #directory: SimDirectory;
+  readonly #journal: SimJournal;
   readonly #history = new History();
+  readonly #cluster: Cluster;
+  readonly #operations: Operations;
   readonly #clients: SimClients;
-  readonly #manifests: ManifestWatch;
-  readonly #values: ValueWatch;
-  readonly #refused: RefusedForEver;
-  /** Of the process that runs now. */
-  #refusedCommands = new RefusedCommands();
-  #incarnation: Incarnation | null = null;
-  /** Where leases rule: one that was left behind and goes on serving its clients, as far as it may. */
-  #elder: Incarnation | null = null;
-  #isElderAsked = false;
-  readonly #serverByRequest = new Map<number, Incarnation>();
-  #starts = 0;
-  #isMissingTypes = false;
-  #isStarted = false;
-  #crashesLeft = 0;
-  #isGoingBack = false;
+  readonly #logBook: LogBook;
+  #healings = 0;
 
   constructor(seed: number, isTracing: boolean) {
     this.world = new World(seed, isTracing);
     this.random = this.world.fork();
-    this.#mix = drawFaults(this.world.random);
-    this.#settings = drawSettings(this.world.random, seed);
-    this.#types = drawTypes(this.world.random);
-    this.#disk = new Disk(this.world, this.#mix);
-    this.#functionDisk = new Disk(this.world, this.#mix);
-    this.#manifests = new ManifestWatch(
-      this.#settings.freshClusterId,
-      () => this.snapshots.objects,
-      {
-        isDurable: (log, position) => this.journal.isDurable(log, position),
-        holds: (log, from, to) => this.journal.holds(log, from, to),
-      },
-      this.#history,
-    );
-    this.#values = new ValueWatch(
-      this.#settings.freshClusterId,
-      () => this.snapshots.objects,
-      () => this.directory.documents,
-      this.#history,
-      this.world,
-    );
-    const { freshClusterId } = this.#settings;
-    this.#refused = new RefusedForEver(seed, freshClusterId, () => this.snapshots.objects, this.#history);
-    this.journal = new SimJournal(this.#disk, {
+    const { world } = this;
+    const shape = drawShape(world.fork(), seed);
+    this.#shape = shape;
+    this.#mix = drawFaults(world.random, shape);
+    this.#settings = drawSettings(world.random, seed, shape);
+    const types = drawTypes(world.random, shape.isCalm);
+    this.#disk = new Disk(world, this.#mix);
+    this.#functionDisk = new Disk(world, this.#mix);
+    this.#history.areLeasesVoid = shape.clocks === "wild";
+    const { freshClusterId: clusterId } = this.#settings;
+    const objects = (): ReadonlyMap<string, Uint8Array> => this.#snapshots.objects;
+    const look = {
+      isDurable: (log: string, position: number) => this.#journal.isDurable(log, position),
+      holds: (log: string, from: number, to: number) => this.#journal.holds(log, from, to),
+    };
+    const manifests = new ManifestWatch(clusterId, objects, look, this.#history);
+    const values = new ValueWatch(clusterId, objects, () => this.#directory.documents, this.#history, world);
+    const refused = new RefusedForEver(seed, clusterId, objects, this.#history);
+    const logBook = new LogBook(clusterId, objects, world);
+    this.#logBook = logBook;
+    this.#journal = new SimJournal(this.#disk, {
+      attempted: (log, position, body) => logBook.attempted(log, position, body),
       recorded: (log, position, body) => {
-        this.#values.recorded(log, position, body);
-        this.#refused.recorded(body);
+        values.recorded(log, position, body);
+        refused.recorded(body);
+        logBook.recorded(log, position, body);
       },
-      refusedIn: (body) => this.#refused.refusedIn(body),
+      refusedIn: (body) => (shape.isCalm ? [] : refused.refusedIn(body)),
       refused: (caller, commandIds) => {
-        if (this.#incarnation?.name === caller.name) this.#refused.refused(commandIds);
+        const node = this.#cluster.nodeOf(caller);
+        if (node.incarnation?.name === caller.name) refused.refused(node.address, commandIds);
       },
-      trimmed: (log, base) => this.#manifests.trimmed(log, base),
+      trimmed: (log, base) => manifests.trimmed(log, base),
     });
-    this.directory = new SimDirectory(this.#disk, (key, body) => this.#manifests.swapped(key, body));
-    this.snapshots = new SimSnapshots(this.#disk, (object) => {
-      this.#manifests.deleted(object);
-      this.#values.deleted(object);
+    this.#directory = new SimDirectory(this.#disk, (key, body) => {
+      manifests.swapped(key, body);
+      logBook.swapped(key, body);
     });
-    this.functions = new SimFunctions(this.#functionDisk, (message) => this.#history.violate(message));
-    this.#clients = new SimClients(this.world, this.#mix, this.#history, (input) => this.#submit(input));
+    this.#snapshots = new SimSnapshots(this.#disk, (object) => {
+      manifests.deleted(object);
+      values.deleted(object);
+    });
+    this.#functions = new SimFunctions(this.#functionDisk, (message) => this.#history.violate(message));
+    this.#cluster = new Cluster({
+      world,
+      shape,
+      mix: this.#mix,
+      settings: this.#settings,
+      types,
+      disk: this.#disk,
+      journal: this.#journal,
+      directory: this.#directory,
+      snapshots: this.#snapshots,
+      functions: this.#functions,
+      history: this.#history,
+      refused,
+      clients: () => this.#clients,
+    });
+    this.#operations = new Operations({ world, shape, cluster: this.#cluster, directory: this.#directory, clusterId });
+    this.#clients = new SimClients(world, this.#mix, this.#history, shape.isCalm, {
+      submit: (make) => this.#cluster.submit(make),
+      left: (request) => this.#cluster.leaveRequest(request),
+    });
   }
 
   run(): Report {
     let books: Books | null = null;
     try {
-      this.#start();
-      this.#faultyPhase(COMMANDS_MIN / 2);
+      for (const node of this.#cluster.nodes) this.#cluster.start(node);
+      this.#faultyPhase(this.#shape.commandsMin / 2);
       this.#heal();
-      this.#faultyPhase(COMMANDS_MIN);
+      this.#faultyPhase(this.#shape.commandsMin);
       this.#clients.isWindingUp = true;
       this.#heal();
       books = this.#readBooks();
-      if (this.world.seed % 3 === 0) this.#crash();
+      if (this.world.seed % 3 === 0) this.#cluster.crashAll();
       else this.#stopAndGoBack();
-      this.#heal();
+      this.#heal({ isRepairing: false });
       const again = this.#readBooks();
       if (books !== null && again !== null) this.#conclude(books, again);
     } catch (error) {
@@ -148,203 +156,69 @@ class Simulation implements Surroundings {
       counts: this.world.counts,
       traceHash: this.world.traceHash,
       traceTail: this.world.traceTail,
+      shape: this.#shape,
       mix: this.#mix,
       simulatedMs: this.world.nowMs,
     };
   }
 
-  output(incarnation: Incarnation, effect: Effect): void {
-    if (incarnation.isZombie && !this.#isLeased) this.#clients.outputLate(effect);
-    else this.#clients.output(effect);
-  }
-
-  started(incarnation: Incarnation): void {
-    if (incarnation.isZombie) return;
-    this.#isStarted = true;
-    this.world.count("component.started");
-    if (this.random.chance(0.3)) incarnation.deliver(this.#deployments());
-  }
-
-  /** Nothing here damages what is stored. */
-  shardRefused(incarnation: Incarnation, message: string): void {
-    if (!incarnation.isZombie) this.#history.violate(`${incarnation.name} has lost data: ${message}`);
-  }
-
-  drawLeftBehind(): boolean {
-    return this.random.chance(this.#isLeased ? Math.max(0.5, this.#mix.zombies) : this.#mix.zombies);
-  }
-
-  crashed(incarnation: Incarnation, isLeftBehind: boolean): void {
+  /** All routers stop in good order, and an operator goes back to the previous manifests before they start again. */
+  #stopAndGoBack(): void {
     const { world } = this;
-    if (!isLeftBehind) {
-      world.trace(`${incarnation.name} crashes`);
-      world.count("fault.crash");
-      return this.ended(incarnation, { kind: "broken", message: "crash" });
-    }
-    world.trace(`${incarnation.name} is left behind`);
-    world.count("fault.zombie");
-    incarnation.isZombie = true;
-    this.#forgetProcess();
-    if (!this.#isLeased) {
-      this.#leave();
-      world.after(this.random.between(100, 8_000), () => incarnation.kill());
-      return;
-    }
-    // It sleeps, perhaps beyond its lease, and goes on as if nothing had happened: nobody has told its clients.
-    // Nearly as long as the lease, or long enough to be taken for dead.
-    const sleepMs = this.random.pick([0, 2_800, 2_800, 9_000, 12_000]);
-    this.#elder = incarnation;
-    this.#incarnation = null;
-    this.#isStarted = false;
-    const fallAsleep = (): void => {
-      incarnation.sleep(sleepMs);
-      world.after(sleepMs, () => this.#wakeUpWithQuestions(incarnation));
-    };
-    if (this.random.chance(0.5)) fallAsleep();
-    else incarnation.afterHeartbeat = fallAsleep;
-    world.after(this.random.between(1, this.random.pick([50, 50, 3_000])), () => this.#start());
-    world.after(sleepMs + this.random.between(600, 4_000), () => {
-      if (!incarnation.isAlive) return;
-      world.count("fault.crash");
-      this.ended(incarnation, { kind: "broken", message: "crash" });
-    });
-  }
-
-  /** What it remembers may have been changed elsewhere while it slept: it must not show it. */
-  #wakeUpWithQuestions(elder: Incarnation): void {
-    if (elder !== this.#elder) return;
-    this.#isElderAsked = true;
-    this.#clients.lookAround();
-    this.#isElderAsked = false;
-  }
-
-  get #isLeased(): boolean {
-    return this.#settings.lease !== null;
-  }
-
-  ended(incarnation: Incarnation, reason: EndReason): void {
-    incarnation.kill();
-    // It ended before it could crash: the next one will.
-    if (!incarnation.isZombie && incarnation.crashAfterSteps !== Infinity) this.#crashesLeft++;
-    const isCrash = reason.kind === "broken" && reason.message === "crash";
-    this.world.count(`end.${isCrash ? "crash" : reason.kind}`);
-    this.world.trace(`${incarnation.name} ended: ${JSON.stringify(reason)}`);
-    const isRefusedDisk = reason.kind === "refused" && reason.message === "simulated";
-    if ((reason.kind === "broken" && !isCrash) || (reason.kind === "refused" && !isRefusedDisk)) {
-      this.#history.violate(`${incarnation.name} ended: ${reason.message}`);
-    }
-    // Others only ever seal a log: entries that stand in it are its owner's own.
-    if (reason.kind === "fenced" && reason.message.includes("taken by somebody else's entries")) {
-      this.#history.violate(`${incarnation.name} took its own record for another's: ${reason.message}`);
-    }
-    if (!incarnation.isZombie) {
-      if (reason.kind !== "fenced") this.#forgetProcess();
-      return this.#leave();
-    }
-    if (reason.kind === "fenced") this.world.count("end.fencedElder");
-    if (incarnation === this.#elder) this.#elder = null;
-    this.#clients.disconnected((request) => this.#serverByRequest.get(request) === incarnation);
-  }
-
-  /** The next incarnation is one of a new process. */
-  #forgetProcess(): void {
-    this.#refusedCommands = new RefusedCommands();
-    this.#refused.processEnded();
-  }
-
-  /** The clients' connections to the router are gone, and the next one starts soon. */
-  #leave(): void {
-    const left = this.#incarnation;
-    this.#incarnation = null;
-    this.#isStarted = false;
-    this.#clients.disconnected((request) => this.#serverByRequest.get(request) === left);
-    if (this.#isGoingBack) {
-      this.#isGoingBack = false;
-      goBack(this.directory, this.snapshots, this.#settings.freshClusterId, this.world);
-    }
-    const pauseMs = this.random.chance(0.5) ? this.random.between(1, 50) : this.random.between(50, 3_000);
-    this.world.after(pauseMs, () => this.#start());
-  }
-
-  stepped(core: RouterCore): void {
-    checkQueues(core, this.#settings, this.#types, this.#history, this.world.countOf("component.steps") % 8 === 0);
-  }
-
-  #start(): void {
-    if (this.#incarnation !== null) return;
-    const incarnation = new Incarnation(
-      { ...this.#settings, incarnation: `i${++this.#starts}`, nonceSeed: this.random.bytes(12) },
-      this.#refusedCommands,
-      this,
-    );
-    this.#incarnation = incarnation;
-    if (this.#crashesLeft > 0) {
-      this.#crashesLeft--;
-      incarnation.crashAfterSteps = this.random.chance(0.25) ? 1 + this.random.below(60) : 1 + this.random.below(800);
-      incarnation.crashMoment = this.random.pick(CRASH_MOMENTS);
-    }
-    this.world.trace(`${incarnation.name} starts`);
-    incarnation.deliver(this.#disk.isHealed || this.random.chance(0.7) ? this.#deployments() : { kind: "woken" });
-    this.world.after(this.random.between(0, 4_000), () => incarnation.deliver(this.#deployments()));
-  }
-
-  #submit(input: Input): boolean {
-    const elder = this.#elder;
-    if (elder !== null && (this.#isElderAsked || this.random.chance(0.5))) return this.#deliver(elder, input);
-    const incarnation = this.#incarnation;
-    if (incarnation === null) return false;
-    // Before it has started nobody listens, though some requests come so early that they are refused.
-    if (!this.#isStarted && !this.random.chance(0.1)) return false;
-    return this.#deliver(incarnation, input);
-  }
-
-  #deliver(incarnation: Incarnation, input: Input): boolean {
-    if ("request" in input && input.kind !== "requestLeft") this.#serverByRequest.set(input.request, incarnation);
-    incarnation.deliver(input);
-    return true;
-  }
-
-  #deployments(): Input {
-    const types = this.#isMissingTypes
-      ? this.#types.filter((type) => type.name !== "sim/relay" && type.name !== "sim/listener")
-      : this.#types;
-    return { kind: "deploymentsChanged", deployments: deploymentsOf(types, this.world.seed % 3 === 0), placements: PLACEMENTS };
+    const wanted = this.#cluster.nodes.filter(({ isWanted }) => isWanted);
+    this.#cluster.stopAll();
+    world.run(world.nowMs + 60_000, () => this.#cluster.running.length === 0);
+    if (this.#cluster.running.length > 0) this.#history.violate("the routers did not stop");
+    goBack(this.#directory, this.#snapshots, this.#settings.freshClusterId, world);
+    for (const node of wanted) node.isWanted = true;
   }
 
   /** Clients at work and faults all around, until enough commands have run. */
   #faultyPhase(commandsMin: number): void {
     const { world, random } = this;
+    const cluster = this.#cluster;
     this.#disk.isHealed = false;
     this.#functionDisk.isHealed = false;
-    this.functions.isRepaired = false;
-    this.#crashesLeft = Math.ceil(this.#mix.crashes / 2);
-    const incarnation = this.#incarnation;
-    if (incarnation !== null) {
-      this.#crashesLeft--;
-      incarnation.crashAfterSteps = 1 + random.below(700);
-      incarnation.crashMoment = random.pick(CRASH_MOMENTS);
-    }
+    this.#functions.isRepaired = false;
+    cluster.peers.isHealed = false;
+    cluster.crashesLeft = Math.ceil(this.#mix.crashes / 2);
+    this.#crashOne(700);
     const beganAtMs = world.nowMs;
     const paceMs = random.pick([4, 10, 20]);
     this.#planTroubles(paceMs * 600);
-    const isDone = (): boolean => this.#executed >= commandsMin && this.#isPastCrashes;
+    if (this.#shape.kind === "cluster") this.#operations.plan(Math.max(paceMs * 500, 6_000));
+    const isEnough = (): boolean => this.#executed >= commandsMin;
+    const isDone = (): boolean => isEnough() && cluster.isPastCrashes && this.#operations.isResting;
     const act = (): void => {
       if (isDone()) return;
       this.#clients.act();
-      // In the hour without functions little is asked, or it would fill up with refusals.
-      const isServed = this.#incarnation?.core.phase === "open" && !this.functions.isDown;
-      const hourly = this.functions.isDown && this.#mix.longOutages > 0 ? 400 : 1;
-      world.after(random.between(0, 2 * paceMs * hourly * (isServed ? 1 : 5)), act);
+      // In the hour without functions, or while there is to be no router, little is asked, or it would fill up with refusals.
+      const isNobody = !cluster.nodes.some(({ isWanted }) => isWanted);
+      const isDown = isNobody || (this.#functions.isDown && this.#mix.longOutages > 0);
+      const isServed = cluster.isServed && !this.#functions.isDown;
+      // Once it is enough, the rest of the phase takes its time.
+      const factor = isDown ? 400 : this.#shape.kind === "cluster" && isEnough() ? 10 : 1;
+      world.after(random.between(0, 2 * paceMs * factor * (isServed ? 1 : 5)), act);
     };
+    // Several routers' crashes: the next one when the last one is past.
+    const crash = (): void => {
+      if (isDone() || this.#disk.isHealed) return;
+      if (this.#shape.kind === "cluster" && cluster.running.every((one) => one.crashAfterSteps === Infinity)) this.#crashOne(500);
+      world.after(500, crash);
+    };
+    crash();
     act();
     world.run(beganAtMs + 400_000 + (this.#mix.longOutages > 0 ? 3_700_000 : 0), isDone);
     if (!isDone())
       this.#history.violate(`only ${this.#executed} commands ran in ${world.nowMs - beganAtMs} ms: the system stands still`);
+    this.#operations.isOver = true;
   }
 
-  /** All crashes of the phase have happened, and what came after the last one runs. */
-  get #isPastCrashes(): boolean {
-    return this.#crashesLeft === 0 && this.#incarnation?.crashAfterSteps === Infinity;
+  #crashOne(withinSteps: number): void {
+    const { running } = this.#cluster;
+    if (running.length === 0 || this.#cluster.crashesLeft === 0) return;
+    this.#cluster.crashesLeft--;
+    this.#cluster.planCrash(this.random.pick(running), withinSteps);
   }
 
   get #executed(): number {
@@ -383,8 +257,8 @@ class Simulation implements Surroundings {
     during(
       outages,
       outageMs,
-      () => this.#trouble(outageMs > 1e6 ? "hourDown" : "down", () => (this.functions.isDown = true)),
-      () => (this.functions.isDown = false),
+      () => this.#trouble(outageMs > 1e6 ? "hourDown" : "down", () => (this.#functions.isDown = true)),
+      () => (this.#functions.isDown = false),
     );
     during(
       this.#mix.redeployments,
@@ -395,7 +269,7 @@ class Simulation implements Surroundings {
     during(
       this.#mix.stops,
       0,
-      () => this.#trouble("stop", () => this.#incarnation?.deliver({ kind: "stopAsked" })),
+      () => this.#trouble("stop", () => this.#cluster.running[0]?.deliver({ kind: "stopAsked" })),
       () => undefined,
     );
   }
@@ -409,38 +283,34 @@ class Simulation implements Surroundings {
 
   #jump(): void {
     const ms = this.random.between(-6_000, 6_000);
-    if (Math.abs(this.world.wallOffsetMs + ms) > 10_000) return;
-    this.#trouble(ms < 0 ? "clockBack" : "clockForth", () => {
-      this.world.jumpClock(ms);
-      if (ms < 0) this.#history.clockBackMs -= ms;
-    });
+    const { clock } = this.random.pick(this.#cluster.nodes);
+    if (Math.abs(clock.offsetMs + ms) > 10_000) return;
+    this.#trouble(ms < 0 ? "clockBack" : "clockForth", () => clock.jump(ms));
   }
 
   #redeploy(isMissingTypes: boolean): void {
     if (isMissingTypes && this.#disk.isHealed) return;
     if (isMissingTypes) this.world.count("fault.redeployment");
-    this.#isMissingTypes = isMissingTypes;
-    this.#incarnation?.deliver(this.#deployments());
+    this.#cluster.isMissingTypes = isMissingTypes;
+    this.#cluster.deploy(this.#shape.kind === "cluster" ? 2_000 : 0);
   }
 
   /** Faults stop; what was begun has to come to an end by itself, but for an operator who ends dead letters. */
-  #heal(): void {
+  #heal({ isRepairing } = { isRepairing: true }): void {
     const { world } = this;
-    this.world.trace("healing");
+    world.trace("healing");
     world.count("component.healings");
     this.#disk.isHealed = true;
     this.#functionDisk.isHealed = true;
-    this.functions.isDown = false;
-    this.functions.isRepaired = true;
-    this.#isMissingTypes = false;
-    this.#crashesLeft = 0;
-    if (this.#incarnation !== null) this.#incarnation.crashAfterSteps = Infinity;
-    this.#incarnation?.deliver(this.#deployments());
+    this.#functions.isDown = false;
+    this.#functions.isRepaired = true;
+    this.#cluster.heal();
     const untilMs = world.nowMs + QUIET_WITHIN_MS;
+    const healing = ++this.#healings;
     const operate = (): void => {
-      if (world.nowMs > untilMs || !this.#disk.isHealed) return;
-      this.#incarnation?.deliver(this.#deployments());
-      this.#clients.repair(this.random.chance(0.2) ? "drop" : "retry");
+      if (world.nowMs > untilMs || !this.#disk.isHealed || healing !== this.#healings) return;
+      this.#cluster.deploy(0);
+      if (isRepairing) this.#clients.repair(this.random.chance(0.2) ? "drop" : "retry");
       world.after(2_000, operate);
     };
     world.after(130, operate);
@@ -456,29 +326,25 @@ class Simulation implements Surroundings {
 
   /** What is still going on; null: nothing. */
   #unrest(): string | null {
-    const core = this.#incarnation?.core;
-    if (core === undefined || core.phase !== "open") return `the router is ${core?.phase ?? "down"}`;
-    const { gateHeld, appendDepth, uncommittedBytes, queues, flushing } = core.snapshot();
-    if (gateHeld > 0 || appendDepth > 0) return `${gateHeld} outputs wait, ${appendDepth} appends, ${uncommittedBytes} bytes`;
-    for (const [shard, queue] of queues.entries()) {
-      const { commands, unrest, outbox, inbox, timers, reads } = queue;
-      if (commands + unrest + outbox + inbox + timers + reads > 0) return `shard ${shard}: ${JSON.stringify(queue)}`;
+    const { running, nodes } = this.#cluster;
+    if (running.length < nodes.filter(({ isWanted }) => isWanted).length) return "a router is down";
+    if (running.some(({ isAsleep }) => isAsleep) || nodes.some(({ elder }) => elder !== null)) return "a process is left behind";
+    let owned = 0;
+    for (const { name, core } of running) {
+      if (core.phase !== "open") return `router ${name} is ${core.phase}`;
+      const { gateHeld, appendDepth, uncommittedBytes, queues, flushing, shards } = core.snapshot();
+      owned += shards;
+      if (gateHeld > 0 || appendDepth > 0)
+        return `${name}: ${gateHeld} outputs wait, ${appendDepth} appends, ${uncommittedBytes} bytes`;
+      for (const [at, queue] of queues.entries()) {
+        const { commands, unrest, outbox, inbox, timers, reads } = queue;
+        if (commands + unrest + outbox + inbox + timers + reads > 0)
+          return `${name}, the shard that is number ${at} there: ${JSON.stringify(queue)}`;
+      }
+      if (flushing > 0) return `${name}: ${flushing} flushes`;
     }
     if (this.#clients.waiting > 0) return `requests wait: ${this.#clients.waitingFor}`;
-    return flushing > 0 ? `${flushing} flushes` : null;
-  }
-
-  #crash(): void {
-    const incarnation = this.#incarnation;
-    if (incarnation !== null) this.ended(incarnation, { kind: "broken", message: "crash" });
-  }
-
-  /** The newest segments of every shard are lost: an operator stops the router and goes back to what was before. */
-  #stopAndGoBack(): void {
-    this.#isGoingBack = true;
-    this.#incarnation?.deliver({ kind: "stopAsked" });
-    this.world.run(this.world.nowMs + 30_000, () => !this.#isGoingBack);
-    if (this.#isGoingBack) this.#history.violate("the router did not stop");
+    return owned === this.#shape.shards ? null : `${owned} shards have an owner`;
   }
 
   /** Reads every book through the router: its state, and where there is one its history. */
@@ -532,8 +398,9 @@ class Simulation implements Surroundings {
     }
     const kept = ENTITIES.filter((entity) => (books.get(addressText(entity))?.version ?? 0) > 0);
     this.world.count("end.entities", kept.length);
-    this.world.count("end.shards", new Set(kept.map((entity) => shardOf(entity, SHARDS))).size);
-    check(books, again, history);
+    this.world.count("end.shards", new Set(kept.map((entity) => shardOf(entity, this.#shape.shards))).size);
+    history.clockSpreadMs = this.world.clockSpreadMs;
+    check(books, again, this.#logBook, history);
     this.world.count("checker.tooConcurrent", history.tooConcurrent);
   }
 }

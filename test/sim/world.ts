@@ -18,7 +18,8 @@ export class World {
   readonly #tail: { readonly atMs: number; readonly what: string }[] = [];
   #traced = 0;
   #nowMs = 0;
-  #wallOffsetMs = 0;
+  #offsetMinMs = 0;
+  #offsetMaxMs = 0;
   #wallMaxMs = 0;
   #traceHash = 0x811c9dc5;
   #streams = 0;
@@ -34,9 +35,11 @@ export class World {
     return this.#nowMs;
   }
 
-  /** What a wall clock shows: whole milliseconds, and it jumps. */
-  get wallMs(): number {
-    const wallMs = Math.floor(WALL_START_MS + this.#nowMs + this.#wallOffsetMs);
+  /** What a wall clock shows that is so much off: whole milliseconds. */
+  readWall(offsetMs: number): number {
+    this.#offsetMinMs = Math.min(this.#offsetMinMs, offsetMs);
+    this.#offsetMaxMs = Math.max(this.#offsetMaxMs, offsetMs);
+    const wallMs = Math.floor(WALL_START_MS + this.#nowMs + offsetMs);
     if (wallMs > this.#wallMaxMs) this.#wallMaxMs = wallMs;
     return wallMs;
   }
@@ -46,12 +49,9 @@ export class World {
     return this.#wallMaxMs;
   }
 
-  jumpClock(ms: number): void {
-    this.#wallOffsetMs += ms;
-  }
-
-  get wallOffsetMs(): number {
-    return this.#wallOffsetMs;
+  /** How much earlier or later one reading of a clock was than another of the same moment, at most. */
+  get clockSpreadMs(): number {
+    return this.#offsetMaxMs - this.#offsetMinMs;
   }
 
   /** A stream of chance of its own. */

@@ -7,6 +7,7 @@ import type { Invoking } from "../invoking.js";
 import type { Gate } from "../log/gate.js";
 import type { LogWriter } from "../log/log-writer.js";
 import type { RecordCodec } from "../log/record-codec.js";
+import type { Forwarding } from "../peers/forwarding.js";
 import type { DirectoryClient } from "./directory-client.js";
 import type { Holdings } from "./holdings.js";
 import type { IncarnationIds } from "./incarnation-ids.js";
@@ -20,6 +21,7 @@ export interface ClosingParts {
   readonly upkeep: Upkeep;
   readonly ownNode: OwnNode;
   readonly invoking: Invoking;
+  readonly forwarding: Forwarding;
   readonly client: DirectoryClient;
   readonly ids: IncarnationIds;
   readonly recordCodec: RecordCodec;
@@ -46,9 +48,10 @@ export class Closing {
   }
 
   turn(tickMs: number): void {
-    const { holdings, gate, invoking, upkeep, ownNode, log } = this.#parts;
+    const { holdings, gate, invoking, forwarding, upkeep, ownNode, log } = this.#parts;
     if (!holdings.isResting) return;
-    this.#isDrained ||= gate.held === 0 && holdings.all.every(({ shard }) => shard.callsWaiting === 0);
+    // What other nodes still do for clients of ours is theirs to finish, and ours to pass on.
+    this.#isDrained ||= !forwarding.isWaitedFor && gate.held === 0 && holdings.all.every(({ shard }) => shard.callsWaiting === 0);
     if (!this.#isDrained || this.#isReleasing || invoking.open > 0) return;
     if (!upkeep.flushAll(tickMs) || ownNode.isPublishing || log.durable < log.last) return;
     this.#isReleasing = true;

@@ -74,6 +74,23 @@ export class Forwarding {
     return this.#forwardedByNumber.size;
   }
 
+  /** Clients of ours wait for answers of other nodes. Feeds do not count: they have no end of their own. */
+  get isWaitedFor(): boolean {
+    for (const { asked } of this.#forwardedByNumber.values()) if (!isFollowing(asked)) return true;
+    return false;
+  }
+
+  /** The node stops: who follows is told. */
+  endFeeds(): void {
+    for (const forwarded of [...this.#forwardedByNumber.values()]) {
+      const { asked, to, number } = forwarded;
+      if (!isFollowing(asked)) continue;
+      this.#forget(forwarded);
+      if (to !== null) this.#parts.send(to, { kind: "askerLeft", request: number });
+      this.#parts.effects.push({ kind: "feed", request: asked.request, events: [], ended: "stopping" });
+    }
+  }
+
   /** Requests that were sent to other nodes. */
   get sent(): number {
     return this.#sentCount;
@@ -116,7 +133,7 @@ export class Forwarding {
     // What an earlier owner says of the same command is as true.
     if (forwarded === undefined || (forwarded.to !== from && !forwarded.wasSent)) return;
     const { asked, gathered } = forwarded;
-    const isFollowed = asked.kind === "eventsAsked" && asked.follow && answer.kind !== "problem";
+    const isFollowed = isFollowing(asked) && answer.kind !== "problem";
     if (!isFollowed) this.#forget(forwarded);
     if (gathered !== null) gathered(answer);
     else this.#parts.effects.push({ kind: "answer", request: asked.request, answer });
@@ -160,7 +177,7 @@ export class Forwarding {
       if (gathered !== null) {
         this.#forget(forwarded);
         gathered(null);
-      } else if (asked.kind === "eventsAsked" && asked.follow) {
+      } else if (isFollowing(asked)) {
         this.#forget(forwarded);
         // What it has shown ends somewhere: the reader comes back and says where.
         this.#parts.effects.push({ kind: "feed", request: asked.request, events: [], ended: "moved" });
@@ -211,14 +228,18 @@ export class Forwarding {
       return gathered(null);
     }
     const isOverdue = "deadlineMs" in asked ? asked.deadlineMs <= this.#parts.nowMs() : tickMs - sinceMs > WAIT_MS_MAX;
-    // What has been sent may run: that its outcome is unknown the driver says, to whoever still waits.
-    if (to !== null || (isOverdue && wasSent && asked.kind === "commandArrived" && asked.request >= 0)) return;
+    // What is under way elsewhere the driver ends, when nobody should wait any longer.
+    if (to !== null) return;
     if (!isOverdue) {
       if (forwarded.retryAtMs <= tickMs) this.#go(forwarded);
       return;
     }
     this.#forget(forwarded);
     if (asked.request < 0) return this.#parts.turnAway(asked.request, forwarded.shard);
+    if (wasSent && asked.kind === "commandArrived") {
+      const message = "the router that had it is lost, and the next owner was not there in time: it may have taken effect, or still may";
+      return this.#problem(asked.request, { code: "outcome_unknown", message, retryAfterMs: null });
+    }
     const message = "the shard is on its way from one router to another, and has not arrived in time; nothing was begun";
     this.#problem(asked.request, { code: "shard_moving", message, retryAfterMs: 1_000 });
   }
@@ -280,6 +301,10 @@ export class Forwarding {
   #problem(request: number, problem: Problem): void {
     this.#parts.effects.push({ kind: "answer", request, answer: { kind: "problem", problem } });
   }
+}
+
+function isFollowing(asked: Asked): boolean {
+  return asked.kind === "eventsAsked" && asked.follow;
 }
 
 function repeated(asked: Asked): Asked {

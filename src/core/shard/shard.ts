@@ -372,8 +372,10 @@ export class Shard {
     return bytes;
   }
 
-  endFeeds(): void {
+  /** The node stops: who follows is told, and who waits for an outcome, that it is still pending. */
+  endWaits(): void {
     this.#feeds.end("stopping", null);
+    this.#waiters.expire(Infinity);
   }
 
   /** Monotonic moment of the next thing that only time brings. Timers are due by wall time. */
@@ -381,9 +383,10 @@ export class Shard {
     if (this.#isInDoubt || this.#isClosed) return Infinity;
     // A read that was begun behind this shard's turn, by another shard's or by upkeep, would wait for the next input.
     if (this.state.store.isRunnable) return tickMs;
-    const { isPaused } = this.#context;
-    const byWall = Math.min(isPaused ? Infinity : (this.#timers.wakeAtMs ?? Infinity), this.state.store.wakeAtMs);
-    const byTick = isPaused ? Infinity : this.#wakeAtTick;
+    // As in `turn`: what would not be done then is nothing to wake up for.
+    const isHeld = this.#context.isPaused || !this.#isOpen;
+    const byWall = Math.min(isHeld ? Infinity : (this.#timers.wakeAtMs ?? Infinity), this.state.store.wakeAtMs);
+    const byTick = isHeld ? Infinity : this.#wakeAtTick;
     return byWall === Infinity ? byTick : Math.min(byTick, tickMs + Math.max(0, byWall - nowMs));
   }
 

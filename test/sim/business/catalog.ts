@@ -76,8 +76,9 @@ export function shardOf(entity: EntityAddress, shards: number): number {
   return Math.floor((placementHash(entity, colocation) * shards) / 2 ** 32);
 }
 
-export function drawTypes(random: Random): EntityType[] {
-  const mailboxMax = random.pick([4, 8, 30]);
+/** `isCalm`: nothing is refused for want of room. */
+export function drawTypes(random: Random, isCalm: boolean): EntityType[] {
+  const mailboxMax = isCalm ? 1_000 : random.pick([4, 8, 30]);
   return Object.entries(DECLARED).map(([name, declared]) => entityType(name, declared, mailboxMax, random));
 }
 

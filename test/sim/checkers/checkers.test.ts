@@ -29,7 +29,7 @@ function command(record: Partial<CommandRecord> & Pick<CommandRecord, "id" | "en
 }
 
 function sight(shown: Partial<SightRecord> & Pick<SightRecord, "entity" | "invokedAtMs" | "answeredAtMs">): SightRecord {
-  return { what: "query", sight: { n: 0, chain: 0 }, value: null, tokens: null, ...shown };
+  return { what: "query", isStrict: false, sight: { n: 0, chain: 0 }, value: null, tokens: null, ...shown };
 }
 
 function booksWith(...tokens: readonly string[]): Books {

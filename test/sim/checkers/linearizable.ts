@@ -1,6 +1,7 @@
 /**
  * Linearizability by position: every answer tells at which line of its entity's book it stood. Whoever asks behind an
- * answer stands at or behind its line; a command that wrote a line stands behind it.
+ * answer stands at or behind its line; a command that wrote a line stands behind it. Where clocks are too different for
+ * leases, only strict reads are held to it (RULES.md 4, 5).
  */
 import { addressText } from "../../../src/core/entity/address.js";
 import type { History } from "../history.js";
@@ -41,7 +42,8 @@ function operationsByEntity(history: History): ReadonlyMap<string, Operation[]> 
     if (operations === undefined) byEntity.set(entity, [operation]);
     else operations.push(operation);
   };
-  for (const { entity, what, sight, invokedAtMs, answeredAtMs } of history.sights) {
+  for (const { entity, what, isStrict, sight, invokedAtMs, answeredAtMs } of history.sights) {
+    if (history.areLeasesVoid && !isStrict) continue;
     if (hasBook(entity.type)) add(addressText(entity), { what, invokedAtMs, answeredAtMs, n: sight.n, isWrite: false });
   }
   for (const { id, entity, sight, invokedAtMs, answeredAtMs } of history.commands.values()) {

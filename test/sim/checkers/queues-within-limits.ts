@@ -15,10 +15,9 @@ export function checkQueues(
     if (value > max) history.violate(`${what}: ${value}, the limit is ${max}`);
   };
   if (isThorough) {
-    const { appendDepth, dispatch, refusedShards } = core.snapshot();
+    const { appendDepth, dispatch } = core.snapshot();
     over("appends in flight", appendDepth, settings.log.appendsInFlightMax);
     for (const { attempts } of dispatch.deployments) over("invocations in flight", attempts, 8 * 4);
-    for (const { shard, message } of refusedShards) history.violate(`shard ${shard} serves nobody: ${message}`);
   }
   const mailboxMax = types[0]?.policy.mailboxMax ?? 0;
   for (const queue of core.queues) {

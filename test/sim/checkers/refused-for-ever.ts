@@ -18,7 +18,8 @@ export class RefusedForEver {
   readonly #clusterId: Uint8Array;
   readonly #objects: () => ReadonlyMap<string, Uint8Array>;
   readonly #history: History;
-  readonly #timesById = new Map<string, number>();
+  /** By place of the process, then by command. */
+  readonly #timesByPlace = new Map<string, Map<string, number>>();
 
   constructor(seed: number, clusterId: Uint8Array, objects: () => ReadonlyMap<string, Uint8Array>, history: History) {
     this.#isActive = seed % SEEDS_OF === 1;
@@ -37,10 +38,12 @@ export class RefusedForEver {
     );
   }
 
-  refused(commandIds: readonly string[]): void {
+  refused(place: string, commandIds: readonly string[]): void {
+    const timesById = this.#timesByPlace.get(place) ?? new Map<string, number>();
+    this.#timesByPlace.set(place, timesById);
     for (const id of commandIds) {
-      const times = (this.#timesById.get(id) ?? 0) + 1;
-      this.#timesById.set(id, times);
+      const times = (timesById.get(id) ?? 0) + 1;
+      timesById.set(id, times);
       if (times > TIMES_MAX)
         this.#history.violate(`${id} ran ${times} times in one process, though the journal refuses it for ever`);
     }
@@ -50,12 +53,16 @@ export class RefusedForEver {
   recorded(body: Uint8Array): void {
     if (!this.#isActive) return;
     for (const { body: entry } of this.#entriesIn(body))
-      if (entry.kind === "deadLetter" && entry.retried !== null) this.#timesById.delete(entry.commandId);
+      if (entry.kind === "deadLetter" && entry.retried !== null) this.#retried(entry.commandId);
+  }
+
+  #retried(commandId: string): void {
+    for (const timesById of this.#timesByPlace.values()) timesById.delete(commandId);
   }
 
   /** What a process knows of refusals it takes with it. */
-  processEnded(): void {
-    this.#timesById.clear();
+  processEnded(place: string): void {
+    this.#timesByPlace.delete(place);
   }
 
   #entriesIn(body: Uint8Array): readonly Entry[] {

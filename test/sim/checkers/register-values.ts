@@ -26,10 +26,12 @@ export function checkRegisters(books: Books, history: History): void {
     const text = addressText(entity);
     const operations: Operation[] = [];
     for (const record of history.commands.values()) {
-      const operation = addressText(record.entity) === text ? operationOf(record, counts.has(record.id)) : null;
+      const isOfIt = addressText(record.entity) === text && !(history.areLeasesVoid && record.status === "refused");
+      const operation = isOfIt ? operationOf(record, counts.has(record.id)) : null;
       if (operation !== null) operations.push(operation);
     }
-    for (const { entity: of, value, invokedAtMs, answeredAtMs } of history.sights) {
+    for (const { entity: of, value, isStrict, invokedAtMs, answeredAtMs } of history.sights) {
+      if (history.areLeasesVoid && !isStrict) continue;
       if (value === null || addressText(of) !== text) continue;
       operations.push({ kind: "read", value, expected: 0, fromMs: invokedAtMs, toMs: answeredAtMs });
     }

@@ -4,7 +4,7 @@ import type { History } from "../history.js";
 
 export function checkSets(history: History): void {
   const reads = history.sights
-    .filter((sight) => sight.tokens !== null)
+    .filter((sight) => sight.tokens !== null && (sight.isStrict || !history.areLeasesVoid))
     .sort((left, right) => left.invokedAtMs - right.invokedAtMs);
   for (const read of reads) {
     const entity = addressText(read.entity);

@@ -19,7 +19,7 @@ export function checkTimers(books: Books, history: History): void {
       else if (k === "ring" && t.startsWith(`${entity}#`) && !isRepaired(t, history)) {
         if (standing.get(name) !== t)
           history.violate(`${entity}: timer ${t} rang although '${name}' had been cancelled or set again`);
-        if ((v ?? 0) < (dueByToken.get(t) ?? 0) - history.clockBackMs)
+        if ((v ?? 0) < (dueByToken.get(t) ?? 0) - history.clockSpreadMs)
           history.violate(`${entity}: timer ${t} was due before it could be`);
         standing.delete(name);
       }

@@ -6,7 +6,8 @@
 import { execFile } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { MUTANTS, type Mutant, POWER_CUT_MUTANTS } from "./mutants.js";
+import type { Mutant } from "./mutant.js";
+import { MUTANTS, POWER_CUT_MUTANTS } from "./mutants.js";
 import { Copy, type Verdict } from "./trial.js";
 
 /** Of processor time. */

@@ -3,22 +3,14 @@
  * or the checker that it is meant for proves nothing.
  */
 
-export interface Mutant {
-  readonly name: string;
-  /** Under dist/src/core. */
-  readonly file: string;
-  /** Stands in the compiled file exactly once. */
-  readonly from: string;
-  readonly to: string;
-  /** What the change means, and which promise it breaks. */
-  readonly why: string;
-}
+import { CLUSTER_MUTANTS } from "./cluster-mutants.js";
+import type { Mutant } from "./mutant.js";
 
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "acknowledge-before-durable",
     file: "log/gate.js",
-    from: "if (position <= this.#durable && this.#isLeased) {",
+    from: "if (position <= this.#durable && (this.#isLeased || isFact)) {",
     to: "if (position >= 0) {",
     why: "Outputs leave at once, whatever they saw: a crash takes back what was answered.",
   },
@@ -131,8 +123,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "outbox-forgotten-on-send",
     file: "shard/messages.js",
-    from: "if (!this.#context.host.send(message))",
-    to: "if (this.#context.host.send(message))\n                this.acknowledged(message.targetShard, message.number);\n            else",
+    from: "if (!this.#send(message))",
+    to: "if (this.#send(message))\n                this.acknowledged(message.targetShard, message.number);\n            else",
     why: "A message counts as acknowledged when it was sent: a crash before its target has consumed it loses it.",
   },
   {
@@ -214,9 +206,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "restart-without-wait",
-    file: "ownership/observing.js",
-    from: "nowMs - sinceMs >= limits.observeMs",
-    to: "true",
+    file: "ownership/membership.js",
+    from: "isSilent: nowMs - sinceMs >= lease.observeMs",
+    to: "isSilent: true",
     why: "The former owner is marked dead at the first look, while its lease still lets it answer reads.",
   },
   {
@@ -281,6 +273,7 @@ export const MUTANTS: readonly Mutant[] = [
         if (isRead) this.shownByKey.set(slot.key, shown);`,
     why: "A query runs on the state that the one before it saw: a state that was, and is no more.",
   },
+  ...CLUSTER_MUTANTS,
 ];
 
 /** Broken disks, for the power cuts: the mutants of test/power-cut/mutants.ts. */

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Mutant } from "./mutants.js";
+import type { Change, Mutant } from "./mutant.js";
 import type { SeedsMessage } from "./seeds.js";
 
 /** What came of a trial. A mutant that `hung` came to no end in one seed: that is no kill. */
@@ -40,19 +40,30 @@ export class Copy {
 
   /** Runs seeds 1, 2, 3 and so on over the mutant, until one shows a violation or `limitMs` of processor time are used. */
   async try(mutant: Mutant, limitMs: number): Promise<Verdict> {
-    const path = join(this.#root, "dist", "src", "core", mutant.file);
-    const text = await readFile(path, "utf8");
-    const places = text.split(mutant.from).length - 1;
-    if (places !== 1) return { kind: "failed", message: `its text stands ${places} times in ${mutant.file}, not once` };
-    await writeFile(
-      path,
-      text.replace(mutant.from, () => mutant.to),
-    );
+    const whole = new Map<string, string>();
     try {
+      for (const change of [mutant, ...(mutant.also ?? [])]) {
+        const places = await this.#change(change, whole);
+        if (places !== 1) return { kind: "failed", message: `its text stands ${places} times in ${change.file}, not once` };
+      }
       return await this.run([], limitMs);
     } finally {
-      await writeFile(path, text);
+      for (const [path, text] of whole) await writeFile(path, text);
     }
+  }
+
+  /** Gives how often the text to be changed stands there; once is as it should be. `whole` keeps what was before. */
+  async #change({ file, from, to }: Change, whole: Map<string, string>): Promise<number> {
+    const path = join(this.#root, "dist", "src", "core", file);
+    const text = await readFile(path, "utf8");
+    const places = text.split(from).length - 1;
+    if (places !== 1) return places;
+    if (!whole.has(path)) whole.set(path, text);
+    await writeFile(
+      path,
+      text.replace(from, () => to),
+    );
+    return places;
   }
 
   /** Runs seeds over the program as it stands; none given: 1, 2, 3 and so on. */

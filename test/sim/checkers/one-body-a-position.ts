@@ -1,0 +1,30 @@
+/**
+ * Two bodies for one position never both take effect: no entry takes effect twice, none is passed over, and where two bodies
+ * were sent for one position, the entries of the one that does not stand there took effect nowhere.
+ */
+import type { History } from "../history.js";
+import type { LogBook } from "../log-book.js";
+import { effectiveOf, reignsOf } from "./reigns.js";
+
+export function checkBodies(logBook: LogBook, history: History): void {
+  const placeByEntry = new Map<string, string>();
+  for (const [shard, descriptors] of logBook.descriptorsByShard) {
+    let sequence = 0;
+    for (const { entry, record } of effectiveOf(reignsOf(descriptors), logBook)) {
+      const where = `${record.log}#${record.position}`;
+      if (entry.sequence !== sequence + 1)
+        history.violate(`shard ${shard}: entry ${entry.sequence} at ${where} follows entry ${sequence}`);
+      sequence = entry.sequence;
+      placeByEntry.set(`${shard} ${entry.epoch} ${entry.sequence}`, where);
+    }
+  }
+  for (const { log, position, body } of logBook.contested) {
+    for (const { shard, epoch, sequence } of logBook.entriesIn(body)) {
+      const where = placeByEntry.get(`${shard} ${epoch} ${sequence}`);
+      if (where !== undefined && where !== `${log}#${position}`)
+        history.violate(
+          `entry ${sequence} of shard ${shard} in epoch ${epoch} was sent for ${log}#${position}, and took effect at ${where}`,
+        );
+    }
+  }
+}
