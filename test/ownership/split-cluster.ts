@@ -140,8 +140,9 @@ export class SplitCluster {
     for (const node of this.living) if (node.incarnation === incarnation) node.asleepUntilMs = this.nowMs + forMs;
   }
 
+  /** As a process that is told to: it leaves first, and stops when others have what they could take. */
   stop(incarnation: string): void {
-    for (const node of this.living) if (node.incarnation === incarnation) node.inputs.push({ kind: "stopAsked" });
+    for (const node of this.living) if (node.incarnation === incarnation) node.inputs.push({ kind: "leaveAsked" });
   }
 
   get living(): readonly Node[] {
@@ -348,6 +349,9 @@ export class SplitCluster {
           node.inputs.push({ kind: "invocationEnded", attempt: effect.attempt, end: { kind: "complete" } });
         });
         return;
+      case "left":
+        node.inputs.push({ kind: "stopAsked" });
+        return;
       case "ended":
         node.ended = effect.reason;
         this.kill(incarnation);
@@ -357,7 +361,6 @@ export class SplitCluster {
       case "watching":
       case "peersKnown":
       case "shardsChanged":
-      case "left":
       case "started":
       case "feed":
       case "shardRefused":
