@@ -232,7 +232,8 @@ export class Forwarding {
     this.#forget(forwarded);
     if (asked.request < 0) return this.#parts.turnAway(asked.request, forwarded.shard);
     if (wasSent && asked.kind === "commandArrived") {
-      const message = "the router that had it is lost, and the next owner was not there in time: it may have taken effect, or still may";
+      const message =
+        "the router that had it is lost, and the next owner was not there in time: it may have taken effect, or still may";
       return this.#problem(asked.request, { code: "outcome_unknown", message, retryAfterMs: null });
     }
     const message = "the shard is on its way from one router to another, and has not arrived in time; nothing was begun";
