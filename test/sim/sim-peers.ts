@@ -125,7 +125,8 @@ export class SimPeers {
       link.lastAtMs.set(to, atMs);
     }
     world.after(atMs - world.nowMs, () => {
-      if (link.generation !== generation && world.nowMs > link.cutAtMs) {
+      // Behind a frame that was lost nothing comes before both ends are told.
+      if (link.isBreaking || (link.generation !== generation && world.nowMs > link.cutAtMs)) {
         world.count("fault.peer.lostFrame");
         return;
       }

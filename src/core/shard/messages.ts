@@ -155,13 +155,7 @@ export class Messages {
   /** Loads what overflowed a mailbox, once there is room again. */
   refill(slot: EntitySlot): void {
     const { mailboxMax } = slot.spec.policy;
-    if (
-      this.#context.isPaused ||
-      slot.overflowFrom === 0 ||
-      slot.isRefilling ||
-      slot.isPurging ||
-      slot.mailbox.length > mailboxMax / 2
-    )
+    if (this.#context.isPaused || slot.overflowFrom === 0 || slot.isRefilling || slot.isPurging || slot.waiting > mailboxMax / 2)
       return;
     const first = slot.overflowFrom;
     const lastAsked = slot.overflowLast;
@@ -169,7 +163,7 @@ export class Messages {
     const range = {
       from: inboxKey(slot.prefix, first),
       to: inboxKey(slot.prefix, lastAsked + 1),
-      limit: Math.min(REFILL_COUNT, Math.max(1, mailboxMax - slot.mailbox.length)),
+      limit: Math.min(REFILL_COUNT, Math.max(1, mailboxMax - slot.waiting)),
       bytesMax: REFILL_BYTES,
     };
     this.#reads.scan(range, (items, next) => {

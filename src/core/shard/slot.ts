@@ -172,7 +172,12 @@ export class EntitySlot implements Runnable {
 
   /** What comes now has to wait in the store: commands run in the order in which they came. */
   get isFull(): boolean {
-    return this.overflowFrom > 0 || this.mailbox.length >= this.spec.policy.mailboxMax;
+    return this.overflowFrom > 0 || this.waiting >= this.spec.policy.mailboxMax;
+  }
+
+  /** Commands in the mailbox, and those that an invocation may bring back to it. */
+  get waiting(): number {
+    return this.mailbox.length + this.running.length;
   }
 
   /** Leaves a stored command where it is, to be loaded when there is room again. */

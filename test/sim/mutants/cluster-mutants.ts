@@ -38,14 +38,14 @@ const LOGS: readonly Mutant[] = [
   },
   {
     name: "range-one-short",
-    file: "ownership/holdings.js",
+    file: "ownership/going-back.js",
     from: "from, to: node.seal }]",
     to: "from, to: node.seal - 1 }]",
     why: "The last record before the seal is not replayed.",
   },
   {
     name: "range-one-past-the-seal",
-    file: "ownership/holdings.js",
+    file: "ownership/going-back.js",
     from: "from, to: node.seal }]",
     to: "from, to: node.seal + 1 }]",
     why: "The seal counts as one of the log's records.",

@@ -249,8 +249,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "mailbox-without-limit",
     file: "shard/slot.js",
-    from: "this.mailbox.length >= this.spec.policy.mailboxMax;",
-    to: "this.mailbox.length < 0;",
+    from: "this.waiting >= this.spec.policy.mailboxMax;",
+    to: "this.waiting < 0;",
     why: "A mailbox takes whatever comes.",
   },
   {
