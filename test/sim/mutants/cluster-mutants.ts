@@ -86,6 +86,7 @@ const MOVES: readonly Mutant[] = [
   },
   {
     name: "hand-off-taken-back-by-a-read",
+    isSeldomKilled: true,
     file: "ownership/directory-client.js",
     from: "else if (standing !== swap.expected || swap.isOnce)",
     to: 'else if (standing === swap.expected && key.startsWith("shard/"))\n                this.#settle(swap, "lost");\n            else if (standing !== swap.expected || swap.isOnce)',
