@@ -61,8 +61,16 @@ export class ClusterNode {
     return this.#world.at(this.url, () => this.#world.add(id, key));
   }
 
-  total(id: string): Promise<number> {
-    return this.#world.at(this.url, () => this.#world.total(id));
+  /** A router that is still starting, or a shard on its way, is asked again: only an answer is an answer. */
+  async total(id: string): Promise<number> {
+    let text = "";
+    await until(async () => {
+      const reply = await this.#world.at(this.url, () => this.#world.get(`/e2e/counter/${id}`));
+      if (reply.status !== 200) assert.ok([503, 504].includes(reply.status), `${reply.status} ${reply.text}`);
+      text = reply.text;
+      return reply.status === 200;
+    }, 30_000);
+    return (JSON.parse(text) as { state: { count: number } | null }).state?.count ?? 0;
   }
 
   async status(): Promise<ClusterStatus> {

@@ -52,6 +52,7 @@ const LOGS: readonly Mutant[] = [
   },
   {
     name: "no-epoch-filter",
+    isSeldomKilled: true,
     file: "ownership/replay.js",
     from: "epoch === range.epoch",
     to: "epoch >= 0",
@@ -85,6 +86,7 @@ const MOVES: readonly Mutant[] = [
   },
   {
     name: "hand-off-taken-back-by-a-read",
+    isSeldomKilled: true,
     file: "ownership/directory-client.js",
     from: "else if (standing !== swap.expected || swap.isOnce)",
     to: 'else if (standing === swap.expected && key.startsWith("shard/"))\n                this.#settle(swap, "lost");\n            else if (standing !== swap.expected || swap.isOnce)',
@@ -114,6 +116,7 @@ const MOVES: readonly Mutant[] = [
   },
   {
     name: "stopped-before-others-have-answered",
+    isSeldomKilled: true,
     file: "ownership/closing.js",
     from: "!forwarding.isWaitedFor && gate.held === 0",
     to: "gate.held === 0",
@@ -176,6 +179,7 @@ const MESSAGES: readonly Mutant[] = [
 const LEASES: readonly Mutant[] = [
   {
     name: "heartbeat-not-fenced",
+    isSeldomKilled: true,
     file: "ownership/own-node.js",
     from: 'if (end === "lost")\n                this.#tools.lost();\n            else\n                then();',
     to: "this.#lease.renew(this.#now);\n            this.#nextHeartbeatMs = this.#now.monotonicMs + 300;\n            then();",
@@ -190,6 +194,7 @@ const LEASES: readonly Mutant[] = [
   },
   {
     name: "lease-as-long-as-the-wait",
+    isSeldomKilled: true,
     file: "ownership/lease.js",
     from: "ageMs < this.#limits.leaseMs",
     to: "ageMs < this.#limits.observeMs",
@@ -204,6 +209,7 @@ const LEASES: readonly Mutant[] = [
   },
   {
     name: "strict-read-without-barrier",
+    isSeldomKilled: true,
     file: "requests.js",
     from: "opened.barrier.pass(() => this.take(this.#proven(asked, shard, opened)));",
     to: "this.take(this.#proven(asked, shard, opened));",

@@ -13,4 +13,6 @@ export interface Mutant extends Change {
   readonly also?: readonly Change[];
   /** What the change means, and which promise it breaks. */
   readonly why: string;
+  /** A minute's seeds have not killed it yet, though it is wrong: it runs when it is named, until seeds are made that do. */
+  readonly isSeldomKilled?: true;
 }

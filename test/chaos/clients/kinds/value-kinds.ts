@@ -71,7 +71,7 @@ export const VALUE_KINDS: readonly CommandKind[] = [
     weight: 4,
     run: (client) => putNote(client, "putNote", 1 + client.random.below(SMALL_CHARACTERS_MAX)),
   },
-  { name: "putBigNote", weight: 0.5, run: (client) => putNote(client, "putBigNote", BIG_CHARACTERS) },
+  { name: "putBigNote", weight: 1.5, run: (client) => putNote(client, "putBigNote", BIG_CHARACTERS) },
   {
     name: "forgetNote",
     weight: 1,
