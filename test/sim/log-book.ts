@@ -6,8 +6,8 @@ import { equalBytes } from "../../src/core/bytes/compare.js";
 import { addressText } from "../../src/core/entity/address.js";
 import type { Entry } from "../../src/core/log/entry.js";
 import type { LogId } from "../../src/core/log/record.js";
-import { SHARD_PREFIX, type ShardDescriptor } from "../../src/core/ownership/documents.js";
-import { documentCodec } from "../../src/protocol/record/document-codec.js";
+import type { ShardDescriptor } from "../../src/core/ownership/documents.js";
+import { streamOf } from "../../src/core/shard/stream-source.js";
 import { recordCodec } from "../../src/protocol/record/record-codec.js";
 import type { World } from "./world.js";
 
@@ -50,7 +50,7 @@ export class LogBook {
   /** Messages that are born and not consumed, and whether their shards have moved since. */
   readonly #underWay = new Map<
     string,
-    { readonly source: number; readonly target: number; sourceMoved: boolean; targetMoved: boolean }
+    { readonly source: number; readonly target: number; sourceMoved: boolean; targetMoved: boolean; targetSplit: boolean }
   >();
   #order = 0;
 
@@ -58,6 +58,11 @@ export class LogBook {
     this.#clusterId = clusterId;
     this.#objects = objects;
     this.#world = world;
+  }
+
+  /** Descriptors of every shard: those of a shard that was split before those of its halves. */
+  get inOrder(): readonly (readonly [shard: number, descriptors: readonly LandedDescriptor[]])[] {
+    return [...this.descriptorsByShard].sort(([left], [right]) => left - right);
   }
 
   attempted(log: LogId, position: number, body: Uint8Array): void {
@@ -84,16 +89,16 @@ export class LogBook {
     for (const entry of entries) this.#follow(entry);
   }
 
-  swapped(key: string, body: Uint8Array): void {
-    if (!key.startsWith(SHARD_PREFIX)) return;
-    const descriptor = documentCodec.decodeDescriptor(body, this.#clusterId);
-    const { shard } = descriptor;
+  /** A descriptor is in force. */
+  described(descriptor: ShardDescriptor): void {
+    const { shard, lineage } = descriptor;
     const descriptors = this.descriptorsByShard.get(shard) ?? [];
     const before = descriptors.at(-1)?.descriptor;
     descriptors.push({ order: ++this.#order, descriptor });
     this.descriptorsByShard.set(shard, descriptors);
     if (before === undefined || before.epoch === descriptor.epoch) return;
-    this.#moved(shard, before);
+    if (lineage?.isSplit === true) this.#split(shard);
+    else this.#moved(shard, before);
   }
 
   /** All entries of a record, also of those that lie elsewhere. */
@@ -121,30 +126,40 @@ export class LogBook {
     if (isAny) this.#world.count("move.underMessages");
   }
 
+  #split(shard: number): void {
+    this.#world.count("move.split");
+    for (const message of this.#underWay.values()) if (message.target === shard) message.targetSplit = true;
+  }
+
   /** For coverage alone: whether shards move while messages between them are under way. */
   #follow({ shard, body }: Entry): void {
     if (body.kind === "effects") {
       for (const { sourceShard: source, targetShard: target, number } of body.born)
-        this.#underWay.set(`${source}>${target}#${number}`, { source, target, sourceMoved: false, targetMoved: false });
+        this.#underWay.set(`${source}>${target}#${number}`, { source, target, ...NOT_MOVED });
       for (const { origin } of body.consumed)
-        if (origin.kind === "message") this.#arrived(`${origin.sourceShard}>${shard}#${origin.number}`);
+        if (origin.kind === "message") this.#arrived(streamOf(origin.sourceShard, shard), origin.number);
     } else if (body.kind === "due" && body.born !== null) {
       const { sourceShard: source, targetShard: target, number } = body.born;
-      this.#underWay.set(`${source}>${target}#${number}`, { source, target, sourceMoved: false, targetMoved: false });
+      this.#underWay.set(`${source}>${target}#${number}`, { source, target, ...NOT_MOVED });
     } else if (body.kind === "parked") {
-      this.#arrived(`${body.message.sourceShard}>${shard}#${body.message.number}`);
+      const { sourceShard: source, targetShard: target, number } = body.message;
+      this.#arrived({ source, target }, number);
     }
   }
 
-  #arrived(key: string): void {
+  #arrived({ source, target }: { readonly source: number; readonly target: number }, number: number): void {
+    const key = `${source}>${target}#${number}`;
     const message = this.#underWay.get(key);
     if (message === undefined) return;
     this.#underWay.delete(key);
     if (message.sourceMoved) this.#world.count("moved.source");
     if (message.targetMoved) this.#world.count("moved.target");
     if (message.sourceMoved && message.targetMoved) this.#world.count("moved.both");
+    if (message.targetSplit) this.#world.count("moved.targetSplit");
   }
 }
+
+const NOT_MOVED = { sourceMoved: false, targetMoved: false, targetSplit: false };
 
 function landed({ shard, epoch, sequence, body }: Entry): LandedEntry {
   if (body.kind !== "effects") return { shard, epoch, sequence, effects: null };

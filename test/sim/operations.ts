@@ -1,5 +1,5 @@
 /** What operators and the network do to a cluster in a phase of faults; in a calm seed operators alone. */
-import { PLAN_KEY } from "../../src/core/ownership/documents.js";
+import { NO_PLAN, PLAN_KEY, type PlanDocument } from "../../src/core/ownership/documents.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import type { Cluster } from "./cluster.js";
 import type { Caller } from "./disk.js";
@@ -34,6 +34,16 @@ export class Operations {
     this.#random = parts.world.fork();
   }
 
+  get #plan(): PlanDocument {
+    const standing = this.#parts.directory.documents.get(PLAN_KEY);
+    return standing === undefined ? NO_PLAN : documentCodec.decodePlan(standing.body, this.#parts.clusterId);
+  }
+
+  /** How often the shards are meant to have been halved. */
+  get splits(): number {
+    return this.#plan.splits ?? 0;
+  }
+
   get isResting(): boolean {
     return this.#open === 0;
   }
@@ -50,6 +60,8 @@ export class Operations {
         });
       }
     };
+    some(random.below(1 + shape.splitsMax), () => this.#split());
+    if (shape.kind === "single") return;
     some(random.below(3), () => this.#changePlan());
     some(random.chance(0.4) ? 1 : 0, () => this.#rollingRestart());
     some(1 + random.below(2), () => this.#restart(this.#anyNode(), random.chance(0.4)));
@@ -74,15 +86,31 @@ export class Operations {
   /** Where a node is meant to own nothing, or shards are meant to lie. */
   #changePlan(): void {
     const random = this.#random;
-    const { cluster, directory, shape, clusterId } = this.#parts;
+    const { cluster, shape } = this.#parts;
     this.#count("plan");
     const drained = cluster.nodes.flatMap(({ address }) => (random.chance(0.25) ? [address] : []));
-    const placed = Array.from({ length: shape.shards }, (_, shard) => shard).flatMap((shard): [number, string][] =>
+    // Of all generations that there may be: what is wanted of a shard that was split is wanted of its halves.
+    const ids = shape.shards * (2 ** (this.splits + 1) - 1);
+    const placed = Array.from({ length: ids }, (_, shard) => shard).flatMap((shard): [number, string][] =>
       random.chance(0.4) ? [[shard, this.#anyNode().address]] : [],
     );
-    const body = documentCodec.encodePlan({ drained, placed }, clusterId);
+    this.#writePlan({ drained, placed, splits: this.splits });
+  }
+
+  #split(): void {
+    if (this.splits >= this.#parts.shape.splitsMax) return;
+    this.#count("split");
+    this.#writePlan({ ...this.#plan, splits: this.splits + 1 });
+  }
+
+  #writePlan(plan: PlanDocument): void {
+    const { cluster, directory, clusterId } = this.#parts;
+    const body = documentCodec.encodePlan(plan, clusterId);
     const expected = directory.documents.get(PLAN_KEY)?.token ?? null;
-    directory.swap(OPERATOR, PLAN_KEY, expected, { token: `plan.${++this.#plans}`, body }, () => undefined);
+    directory.swap(OPERATOR, PLAN_KEY, expected, { token: `plan.${++this.#plans}`, body }, () => {
+      // Others read it with their next beat; a router of its own has none.
+      for (const incarnation of cluster.running) incarnation.deliver({ kind: "planChanged" });
+    });
   }
 
   /** One after the other: each leaves, stops, and starts again. */

@@ -7,7 +7,10 @@ export interface SeedShape {
   readonly isCalm: boolean;
   /** Nodes at once, at most. */
   readonly nodes: number;
+  /** At the beginning. */
   readonly shards: number;
+  /** How often operators may have every shard halved. */
+  readonly splitsMax: number;
   /**
    * `true`: all run alike. `skewed`: rates differ by less than a factor of two, as leases allow (RULES.md 4b). `wild`: by any
    * factor; then only what a barrier proves is held to be linearizable.
@@ -32,7 +35,17 @@ const CALM_NETWORK: NetworkMix = { delayMs: 1, breaks: 0, doubled: 0, overtaking
 /** Two seeds of five are single routers, one of ten is a calm cluster. */
 export function drawShape(random: Random, seed: number): SeedShape {
   if (seed % 5 === 1 || seed % 5 === 3) {
-    return { kind: "single", isCalm: false, nodes: 1, shards: 3, clocks: "true", network: CALM_NETWORK, commandsMin: 2_000 };
+    const splitsMax = random.pick([0, 0, 1]);
+    return {
+      kind: "single",
+      isCalm: false,
+      nodes: 1,
+      shards: 3,
+      splitsMax,
+      clocks: "true",
+      network: CALM_NETWORK,
+      commandsMin: 2_000,
+    };
   }
   const isCalm = seed % 10 === 0;
   const isHarsh = random.chance(0.3);
@@ -42,11 +55,14 @@ export function drawShape(random: Random, seed: number): SeedShape {
     doubled: isHarsh ? random.unit() * 0.1 : 0,
     overtaking: isHarsh ? random.unit() * 0.1 : 0,
   };
+  const shards = random.pick([3, 4, 8]);
   return {
     kind: "cluster",
     isCalm,
     nodes: random.pick([2, 2, 3, 3, 4]),
-    shards: random.pick([3, 4, 8]),
+    shards,
+    // No more than 16 at any time: each costs the simulation some time.
+    splitsMax: random.pick(shards === 8 ? [0, 1] : [0, 1, 2]),
     clocks: isCalm ? "true" : random.pick(["true", "skewed", "skewed", "wild"]),
     network: isCalm ? CALM_NETWORK : network,
     commandsMin: 900,

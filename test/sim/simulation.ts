@@ -4,6 +4,8 @@
  */
 import type { Answer } from "../../src/core/answer.js";
 import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
+import { SHARD_PREFIX } from "../../src/core/ownership/documents.js";
+import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { bookOf, type Line, parsed } from "./business/book.js";
 import { DECLARED, drawTypes, ENTITIES, shardOf } from "./business/catalog.js";
 import { check } from "./checkers/check.js";
@@ -15,6 +17,7 @@ import { Cluster } from "./cluster.js";
 import { Disk } from "./disk.js";
 import { drawFaults, type FaultMix } from "./faults.js";
 import { goBack } from "./going-back.js";
+import { Halves } from "./halves.js";
 import { History } from "./history.js";
 import { LogBook } from "./log-book.js";
 import { Operations } from "./operations.js";
@@ -82,7 +85,7 @@ class Simulation {
       isDurable: (log: string, position: number) => this.#journal.isDurable(log, position),
       holds: (log: string, from: number, to: number) => this.#journal.holds(log, from, to),
     };
-    const manifests = new ManifestWatch(clusterId, objects, look, this.#history);
+    const manifests = new ManifestWatch(objects, look, this.#history);
     const values = new ValueWatch(clusterId, objects, () => this.#directory.documents, this.#history, world);
     const refused = new RefusedForEver(seed, clusterId, objects, this.#history);
     const logBook = new LogBook(clusterId, objects, world);
@@ -101,9 +104,13 @@ class Simulation {
       },
       trimmed: (log, base) => manifests.trimmed(log, base),
     });
+    const halves = new Halves(shape.shards);
     this.#directory = new SimDirectory(this.#disk, (key, body) => {
-      manifests.swapped(key, body);
-      logBook.swapped(key, body);
+      if (!key.startsWith(SHARD_PREFIX)) return;
+      for (const descriptor of halves.inForceWith(documentCodec.decodeDescriptor(body, clusterId))) {
+        manifests.described(descriptor);
+        logBook.described(descriptor);
+      }
     });
     this.#snapshots = new SimSnapshots(this.#disk, (object) => {
       manifests.deleted(object);
@@ -186,7 +193,7 @@ class Simulation {
     const beganAtMs = world.nowMs;
     const paceMs = random.pick([4, 10, 20]);
     this.#planTroubles(paceMs * 600);
-    if (this.#shape.kind === "cluster") this.#operations.plan(Math.max(paceMs * 500, 6_000));
+    this.#operations.plan(Math.max(paceMs * 500, 6_000));
     const isEnough = (): boolean => this.#executed >= commandsMin;
     const isDone = (): boolean => isEnough() && cluster.isPastCrashes && this.#operations.isResting;
     const act = (): void => {
@@ -344,7 +351,8 @@ class Simulation {
       if (flushing > 0) return `${name}: ${flushing} flushes`;
     }
     if (this.#clients.waiting > 0) return `requests wait: ${this.#clients.waitingFor}`;
-    return owned === this.#shape.shards ? null : `${owned} shards have an owner`;
+    const shards = this.#shape.shards * 2 ** this.#operations.splits;
+    return owned === shards ? null : `${owned} of ${shards} shards have an owner`;
   }
 
   /** Reads every book through the router: its state, and where there is one its history. */
@@ -400,7 +408,7 @@ class Simulation {
     this.world.count("end.entities", kept.length);
     this.world.count("end.shards", new Set(kept.map((entity) => shardOf(entity, this.#shape.shards))).size);
     history.clockSpreadMs = this.world.clockSpreadMs;
-    check(books, again, this.#logBook, history);
+    check(books, again, this.#logBook, this.#shape.shards, history);
     this.world.count("checker.tooConcurrent", history.tooConcurrent);
   }
 }

@@ -50,6 +50,11 @@ export interface DispatcherPort {
   offer(runnable: Runnable, nowMs: number): void;
   /** Takes an offer back: its commands are gone (client left, purge). No effect if it is running. */
   withdraw(runnable: Runnable): void;
+  /**
+   * The entity is offered by somebody else from now on: its shard went away, and may come back, or in parts, while an
+   * invocation still runs. What comes of that is nobody's.
+   */
+  abandon(runnable: Runnable): void;
   /** The batches to start now. Call once a turn, behind all offers. */
   plan(nowMs: number): readonly Batch[];
   /**

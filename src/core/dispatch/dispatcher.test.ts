@@ -88,6 +88,31 @@ test("an entity offered twice is a broken invariant", () => {
   assert.throws(() => dispatcher.offer(runnable("a"), 0), { name: "BrokenInvariant" });
 });
 
+test("an entity that is abandoned while it runs may be offered again at once, and its old result means nothing", () => {
+  const dispatcher = dispatcherWith();
+  const [before, after] = [runnable("a"), runnable("a")];
+  const first = startOne(dispatcher, [before, runnable("b")], 0);
+  dispatcher.abandon(before);
+  const second = startOne(dispatcher, [after], 50);
+  assert.deepEqual(keys(second), ["a"]);
+  dispatcher.finished(first.attempt, before, 60);
+  assert.deepEqual(
+    dispatcher.ended(first.attempt, CUT, 60).map(({ runnable: member }) => member.key),
+    ["b"],
+  );
+  assert.deepEqual(
+    dispatcher.ended(second.attempt, CUT, 70).map(({ runnable: member }) => member),
+    [after],
+  );
+});
+
+test("an entity that is abandoned while it waits is not planned", () => {
+  const dispatcher = dispatcherWith();
+  dispatcher.offer(runnable("a"), 0);
+  dispatcher.abandon(runnable("a"));
+  assert.deepEqual(dispatcher.plan(0), []);
+});
+
 test("a withdrawn offer is not planned, and one that runs is not withdrawn", () => {
   const dispatcher = dispatcherWith();
   dispatcher.offer(runnable("a"), 0);

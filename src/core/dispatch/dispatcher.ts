@@ -95,6 +95,12 @@ export class Dispatcher implements DispatcherPort {
     if (type.endpoint === null && type.canary === null && type.queued === 0) this.#typeByName.delete(type.type);
   }
 
+  abandon(runnable: Runnable): void {
+    const offer = this.#offerByKey.get(runnable.key);
+    if (offer?.attempt === WAITING) this.withdraw(runnable);
+    else if (offer !== undefined) this.#leave(offer.attempt, runnable);
+  }
+
   plan(nowMs: number): readonly Batch[] {
     let batches: Batch[] | null = null;
     for (const endpoint of this.#active) {

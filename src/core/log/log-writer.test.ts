@@ -573,6 +573,20 @@ describe("an entry larger than spillBytesMin", () => {
     assert.deepEqual(waits, [10, 20, 40]);
   });
 
+  test("while as many are under way as may be, one that is due wakes nobody: the end of another does", () => {
+    const bench = new Bench({ ...spilling, spillPatienceMs: 1_000_000, standstillMaxMs: 2_000_000 });
+    for (let left = 9; left > 0; left--) bench.add(50);
+    const puts = bench.turn();
+    assert.equal(puts.length, 8);
+    const [first, second] = puts.map((put) => put.slice("put ".length)) as [string, string];
+    bench.put(first, "refused");
+    assert.equal(bench.turn().length, 1);
+    bench.turn(100);
+    assert.ok((bench.log.wakeAtMs() ?? Infinity) > 1_000);
+    bench.put(second, "happened");
+    assert.deepEqual(bench.turn(), [`put ${first}`]);
+  });
+
   test("refused: put again; refused behind an unknown put: looked at, for that one may have landed", () => {
     const bench = new Bench(spilling);
     bench.add(50);

@@ -101,8 +101,9 @@ export class ValueUploads {
     this.#open = this.#open.filter((upload) => !uploads.includes(upload));
   }
 
-  /** The next moment at which something is tried again; Infinity: none. */
+  /** The next moment at which something is tried again; Infinity: none, or not before one that is under way has ended. */
   get wakeAtMs(): number {
+    if (this.#underWay >= UNDER_WAY_MAX) return Infinity;
     let wakeAtMs = Infinity;
     for (const { status, retryAtMs } of this.#open) if (status === "waiting" && retryAtMs < wakeAtMs) wakeAtMs = retryAtMs;
     return wakeAtMs;

@@ -436,8 +436,10 @@ export class Holdings {
     return owner === null ? null : (this.#parts.formers.of(owner)?.document ?? null);
   }
 
-  /** Its former owner has named us. */
+  /** Its former owner has named us; of a half that may be ourselves, and then the end of our own swap brings it. */
   #adopt(shard: number): void {
+    const parent = this.#parts.map.ids.parentOf(shard);
+    if (parent !== null && this.of(parent) !== null) return;
     const { standing } = this.#parts.map.of(shard);
     this.#askedAtMs.delete(shard);
     if (standing === null) return this.reread(shard);

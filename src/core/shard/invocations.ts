@@ -400,6 +400,7 @@ export class Invocations {
   release(): Asked[] {
     const asked: Asked[] = [];
     for (const slot of this.#context.slotByKey.values()) {
+      if (slot.status === "running" || slot.status === "offered") this.#context.host.dispatcher.abandon(slot);
       for (const item of [...slot.running, ...slot.mailbox]) {
         this.#context.releaseItem(item);
         for (const request of item.waiters) asked.push(askedAgain(slot, item, request));
@@ -415,7 +416,7 @@ export class Invocations {
   abandon(message: string): void {
     this.#isOver = true;
     for (const slot of this.#context.slotByKey.values()) {
-      if (slot.status === "offered") this.#context.host.dispatcher.withdraw(slot);
+      if (slot.status === "running" || slot.status === "offered") this.#context.host.dispatcher.abandon(slot);
       const items = [...slot.running, ...slot.mailbox];
       for (const item of items) this.#context.releaseItem(item);
       const requests = [...items.flatMap(({ waiters }) => waiters), ...slot.readers.map(({ request }) => request)];

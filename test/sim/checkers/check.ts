@@ -4,6 +4,7 @@ import type { LogBook } from "../log-book.js";
 import { checkAcknowledged } from "./acknowledged-is-durable.js";
 import { checkOnce } from "./exactly-once.js";
 import type { Books } from "./final-books.js";
+import { checkHalves } from "./halves-take-up-their-parent.js";
 import { checkLinearizable } from "./linearizable.js";
 import { checkSeals } from "./nothing-behind-a-seal.js";
 import { checkSights } from "./nothing-discarded-was-visible.js";
@@ -16,8 +17,8 @@ import { checkSets } from "./set-full.js";
 import { checkStates } from "./state-is-the-fold.js";
 import { checkTimers } from "./timers.js";
 
-/** `again`: the same books, read from a fresh incarnation. */
-export function check(books: Books, again: Books, logBook: LogBook, history: History): void {
+/** `again`: the same books, read from a fresh incarnation. `shards`: those that the cluster was made with. */
+export function check(books: Books, again: Books, logBook: LogBook, shards: number, history: History): void {
   checkAcknowledged(books, history);
   checkSights(books, history);
   checkOnce(books, history);
@@ -28,7 +29,8 @@ export function check(books: Books, again: Books, logBook: LogBook, history: His
   checkLinearizable(history);
   checkRegisters(books, history);
   checkSets(history);
-  checkOwners(logBook, history);
+  checkOwners(logBook, shards, history);
   checkSeals(books, logBook, history);
-  checkBodies(logBook, history);
+  checkBodies(logBook, shards, history);
+  checkHalves(logBook, shards, history);
 }

@@ -6,8 +6,7 @@
 
 import type { LogId } from "../../../src/core/log/record.js";
 import { namedBy } from "../../../src/core/ownership/custody.js";
-import { type ClosedRange, SHARD_PREFIX } from "../../../src/core/ownership/documents.js";
-import { documentCodec } from "../../../src/protocol/record/document-codec.js";
+import { type ClosedRange, type ShardDescriptor, shardKey } from "../../../src/core/ownership/documents.js";
 import type { History } from "../history.js";
 
 export interface LogLook {
@@ -16,23 +15,21 @@ export interface LogLook {
 }
 
 export class ManifestWatch {
-  readonly #clusterId: Uint8Array;
   readonly #objects: () => ReadonlyMap<string, Uint8Array>;
   readonly #log: LogLook;
   readonly #history: History;
   readonly #namedByShard = new Map<string, ReadonlySet<string>>();
   readonly #rangesByShard = new Map<string, readonly ClosedRange[]>();
 
-  constructor(clusterId: Uint8Array, objects: () => ReadonlyMap<string, Uint8Array>, log: LogLook, history: History) {
-    this.#clusterId = clusterId;
+  constructor(objects: () => ReadonlyMap<string, Uint8Array>, log: LogLook, history: History) {
     this.#objects = objects;
     this.#log = log;
     this.#history = history;
   }
 
-  swapped(key: string, body: Uint8Array): void {
-    if (!key.startsWith(SHARD_PREFIX)) return;
-    const descriptor = documentCodec.decodeDescriptor(body, this.#clusterId);
+  /** The descriptor is in force. */
+  described(descriptor: ShardDescriptor): void {
+    const key = shardKey(descriptor.shard);
     const { owner, covered, ranges, previous } = descriptor;
     const named = namedBy(descriptor);
     for (const object of named) {

@@ -11,7 +11,7 @@ import { effectiveOf, reignsOf, sealOf } from "./reigns.js";
 export function checkSeals(books: Books, logBook: LogBook, history: History): void {
   const versionByEntity = new Map<string, number>();
   const tokensByEntity = new Map<string, string[]>();
-  for (const descriptors of logBook.descriptorsByShard.values()) {
+  for (const [, descriptors] of logBook.inOrder) {
     for (const { descriptor } of descriptors) {
       for (const { log, to } of descriptor.ranges) {
         const seal = sealOf(logBook.recordsByLog.get(log));

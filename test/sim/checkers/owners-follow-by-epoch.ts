@@ -3,16 +3,20 @@
  * its entries; what took effect was in the log before the next epoch's descriptor stood; and nothing that stands in the log
  * before its seal is left out.
  */
+import { ShardIds } from "../../../src/core/ownership/shard-ids.js";
 import type { History } from "../history.js";
 import type { LogBook } from "../log-book.js";
 import { effectiveOf, type Reign, reignsOf, sealOf } from "./reigns.js";
 
-export function checkOwners(logBook: LogBook, history: History): void {
+export function checkOwners(logBook: LogBook, shards: number, history: History): void {
+  const ids = new ShardIds(shards);
   const reignByEpoch = new Map<string, Reign>();
   for (const [shard, descriptors] of logBook.descriptorsByShard) {
     const reigns = reignsOf(descriptors);
     for (const [at, { epoch }] of reigns.entries()) {
-      if (epoch !== at + 1) history.violate(`shard ${shard}: epoch ${epoch} is the ${at + 1}th`);
+      // Halves begin behind their parent's last epoch.
+      const first = ids.isFirst(shard) ? 1 : (reigns[0]?.epoch ?? 1);
+      if (epoch !== first + at) history.violate(`shard ${shard}: epoch ${epoch} is the ${at + 1}th, beginning with ${first}`);
     }
     for (const { descriptor } of descriptors) {
       const reign = reigns.find(({ epoch }) => epoch === descriptor.epoch);

@@ -5,6 +5,7 @@
 
 import { CLUSTER_MUTANTS } from "./cluster-mutants.js";
 import type { Mutant } from "./mutant.js";
+import { SPLIT_MUTANTS } from "./split-mutants.js";
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -274,6 +275,7 @@ export const MUTANTS: readonly Mutant[] = [
     why: "A query runs on the state that the one before it saw: a state that was, and is no more.",
   },
   ...CLUSTER_MUTANTS,
+  ...SPLIT_MUTANTS,
 ];
 
 /** Broken disks, for the power cuts: the mutants of test/power-cut/mutants.ts. */
