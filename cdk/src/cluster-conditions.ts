@@ -43,11 +43,13 @@ export function clusterConditions(props: ClusterConditionsProps): Readonly<Recor
       meaning: "Shards have been moving for half an hour, longer than any deployment: routers come and go, or lose their leases.",
     },
     ShardWithoutOwner: {
-      metric: expression("owned * nodes", {
+      // Of as many as there are: the share is the same behind a split.
+      metric: expression("owned * nodes / shards", {
         owned: figures.metric("shards_owned", "Average", FIVE_MINUTES),
         nodes: nodes("Average"),
+        shards: figures.metric("shards", "Average", FIVE_MINUTES),
       }),
-      threshold: shards * OWNED_SHARE,
+      threshold: OWNED_SHARE,
       periods: 3,
       isBelow: true,
       meaning: "Some shards have had no owner for a quarter of an hour: their entities answer nothing. See the routers' status.",

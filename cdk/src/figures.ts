@@ -16,6 +16,7 @@ export const FIGURES_EVERY = Duration.minutes(1);
 export const FIGURES = [
   "node_load",
   "cluster_nodes",
+  "shards",
   "shards_owned",
   "shards_refused",
   "heartbeat_age_seconds",

@@ -252,6 +252,14 @@ describe("the alarms", () => {
     assert.deepEqual([Metrics[0].Expression, Threshold], ["wanted - running", 1]);
   });
 
+  it("know shards without an owner by the share of those that there are, so that a split changes nothing", () => {
+    const { Metrics, Threshold, ComparisonOperator } = alarm("ShardWithoutOwner");
+    assert.deepEqual(
+      [Metrics[0].Expression, Threshold, ComparisonOperator],
+      ["owned * nodes / shards", 0.9, "LessThanThreshold"],
+    );
+  });
+
   it("know shards that never rest, whatever their number, and tell nothing of a deployment of ten minutes", () => {
     for (const [shards, threshold] of [
       [64, 16],

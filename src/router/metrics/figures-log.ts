@@ -9,6 +9,7 @@ import type { ClockPort } from "../../ports/clock.js";
 const GAUGES = [
   "node_load",
   "cluster_nodes",
+  "shards",
   "shards_owned",
   "shards_refused",
   "heartbeat_age_seconds",
