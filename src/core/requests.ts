@@ -154,7 +154,9 @@ export class Requests {
     const one = of === null ? null : this.#shardFor(of, input);
     if (of !== null && one === null) return;
     const here = opened.shards;
-    const asked = one === null ? here.filter(({ refusal, isOpen }) => refusal === null && isOpen) : [one];
+    // One on its way to somebody else is not waited for: what is read of it may never come.
+    const isAsked = ({ shard, refusal, isOpen }: Shard): boolean => refusal === null && isOpen && opened.serving(shard) !== null;
+    const asked = one === null ? here.filter(isAsked) : [one];
     const peers = one === null && request >= 0 ? opened.peers : [];
     if (asked.length === 0 && peers.length === 0 && here.length > 0) {
       const refusal = here.find((shard) => shard.refusal !== null)?.refusal;

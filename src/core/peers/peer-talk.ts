@@ -50,13 +50,13 @@ export class PeerTalk {
     const { forwarding, served } = this.#parts;
     switch (frame.kind) {
       case "asked":
+        // Asked again over a new link, and nobody has told us that the one before is lost: a refusal of the first would be
+        // taken for an answer to both, and the second may run.
+        this.#left(from, frame.asked.request);
         if (frame.shard >= 0 && frame.epoch > node.map.of(frame.shard).epoch) node.holdings.reread(frame.shard);
         return this.#parts.take(served.adopt(from, frame.asked));
-      case "askerLeft": {
-        const request = served.left(from, frame.request);
-        if (request !== null) this.#parts.left(request);
-        return;
-      }
+      case "askerLeft":
+        return this.#left(from, frame.request);
       case "answered":
         return forwarding.answered(from, frame);
       case "fed":
@@ -83,5 +83,10 @@ export class PeerTalk {
       default:
         return unreachable(frame);
     }
+  }
+
+  #left(peer: LogId, request: number): void {
+    const number = this.#parts.served.left(peer, request);
+    if (number !== null) this.#parts.left(number);
   }
 }
