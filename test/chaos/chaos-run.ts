@@ -16,10 +16,11 @@ import { TALLY_KINDS } from "./clients/kinds/tally-kinds.js";
 import { VALUE_KINDS } from "./clients/kinds/value-kinds.js";
 import { LoadBalancer } from "./clients/load-balancer.js";
 import { HOT_ENTITIES, Population } from "./clients/population.js";
-import { buildAt, copiedBuild, ownBuild } from "./cluster/build.js";
+import { ownBuild } from "./cluster/build.js";
+import { otherBuild } from "./cluster/other-build.js";
 import { RouterCluster } from "./cluster/router-cluster.js";
 import { EndState } from "./end-state.js";
-import { FaultDriver } from "./faults/fault-driver.js";
+import { FaultDriver, SPLIT, SPLITS } from "./faults/fault-driver.js";
 import { FAULT_KINDS } from "./faults/fault-kinds.js";
 import type { ChaosOptions } from "./options.js";
 import { StandStill, Watch, whoWaitsForWhat } from "./stand-still.js";
@@ -52,25 +53,30 @@ const FEEDS_WITHIN_MS = 60_000;
 /** A verdict on linearizability needs reads through more than one node, where more than one serves. */
 const READ_NODES_MIN = 2;
 const FEED_STREAM = 3_000_017;
+/** Of a run, how much belongs to upgrades and ways back, before the last upgrade and the splits. */
+const SPLITS_AFTER = 0.5;
+/** A shorter one has no time for a round of faults before, and for two splits under faults behind it. */
+const SPLITS_SECONDS_MIN = 240;
 
 export async function runChaos(options: ChaosOptions, log: (line: string) => void): Promise<ChaosReport> {
-  const build = await ownBuild();
-  const { seed, rate, shards, nodes } = options;
+  const own = await ownBuild();
+  const { seed, rate, shards, nodes, seconds, gapMs } = options;
   const settings = ["memory: { cache: 8MB, total: 300MB }"];
-  const cluster = await RouterCluster.make({ seed, rate, shards, nodes, build, settings });
+  const cluster = await RouterCluster.make({ seed, rate, shards, nodes, build: own, settings });
   let isFine = false;
   try {
-    const other =
-      options.otherBuild === null
-        ? await copiedBuild(join(cluster.folder, "other-build"))
-        : await buildAt(`the build at ${options.otherBuild}`, options.otherBuild);
-    log(`${nodes} nodes on ${build.name} and ${other.name}; peers: ${build.hasPeers ? "yes" : "no, one node serves at a time"}`);
-    await cluster.start();
+    const other = await otherBuild(options.otherBuild, join(cluster.folder, "other-build"), log);
+    const peers = own.hasPeers ? "yes" : "no, one node serves at a time";
+    log(`${nodes} nodes on ${other.name}, to be upgraded to ${own.name}; peers: ${peers}`);
+    await cluster.start(other);
+    const isSplit = seconds >= SPLITS_SECONDS_MIN && own.hasPeers;
+    if (!isSplit) log(`no shard is split: that takes peers and a run of ${SPLITS_SECONDS_MIN} s or more`);
     const driver = new FaultDriver({
       cluster,
       seed,
-      builds: [build, other],
-      gapMs: options.gapMs,
+      builds: [own, other],
+      splitsAfterMs: isSplit ? seconds * 1_000 * SPLITS_AFTER : null,
+      gapMs,
       log: options.isVerbose ? log : () => undefined,
     });
     const report = await new ChaosRun(cluster, driver, options, log).run();
@@ -128,8 +134,9 @@ class ChaosRun {
       await Promise.race([this.#trouble(), watching]);
       violations = await Promise.race([this.#aftermath(), watching.then(() => [])]);
     } catch (error) {
-      this.#driver.stop();
+      // Before anything is undone: that would be what it tells.
       if (error instanceof StandStill) this.#log(await whoWaitsForWhat(this.#cluster, this.#insistence, this.#driver));
+      this.#driver.stop();
       violations = [error instanceof Error ? (error.stack ?? error.message) : String(error)];
     } finally {
       over.abort();
@@ -183,7 +190,7 @@ class ChaosRun {
     let fewest = Number.POSITIVE_INFINITY;
     let violations: readonly string[] = [];
     for (let betterAtMs = performance.now(); performance.now() - betterAtMs < SETTLED_WITHIN_MS; await delay(SETTLE_EVERY_MS)) {
-      violations = await this.#end.violations();
+      violations = [...(await this.#end.violations()), ...(await this.#end.clusterViolations(this.#cluster, this.#splits))];
       if (violations.length === 0) return [];
       if (violations.length < fewest) {
         fewest = violations.length;
@@ -199,6 +206,10 @@ class ChaosRun {
       const violations = await this.#end.feedViolations(this.#followers);
       if (violations.length === 0 || performance.now() > untilMs) return violations;
     }
+  }
+
+  get #splits(): number {
+    return this.#driver.counts.get(SPLIT) ?? 0;
   }
 
   get #hasPeers(): boolean {
@@ -221,9 +232,11 @@ class ChaosRun {
     const { perCommandKind, perFaultKind } = minimumsOf(this.#options.seconds, this.#hasPeers);
     const commands = COMMAND_KINDS.map(({ name }) => name);
     const faults = FAULT_KINDS.map(({ name }) => name);
+    const splits = this.#driver.isSplitting ? Math.min(SPLITS, perFaultKind) : 0;
     return [
       ...checkMinimum("command", this.#commands, commands, perCommandKind),
       ...checkMinimum("fault", this.#driver.counts, faults, perFaultKind),
+      ...checkMinimum("fault", this.#driver.counts, [SPLIT], splits),
     ];
   }
 
@@ -253,6 +266,8 @@ class ChaosRun {
         "register operations": operations,
         "feed events": this.#followers.reduce((sum, { seen }) => sum + seen.length, 0),
         "feed connections": this.#followers.reduce((sum, { connections }) => sum + connections, 0),
+        "shards in the end": this.#cluster.shards * 2 ** this.#splits,
+        "splits took, s": this.#driver.splitMs.map((ms) => (ms / 1_000).toFixed(1)).join(" ") || "none",
         "longest time without a definite answer, s": (this.#watch.longestMs / 1_000).toFixed(1),
       },
       folder: this.#cluster.folder,
