@@ -3,7 +3,7 @@ import { Random } from "../../sim/random.js";
 import type { Build } from "../cluster/build.js";
 import type { RouterCluster } from "../cluster/router-cluster.js";
 import type { RouterNode } from "../cluster/router-node.js";
-import { FAULT_KINDS, type FaultKind, replaced } from "./fault-kinds.js";
+import { FAULT_KINDS, type FaultKind, replaced, UPGRADE } from "./fault-kinds.js";
 import type { FaultWorld } from "./fault-world.js";
 import { askForSplit, splitIsDone } from "./operators.js";
 
@@ -85,6 +85,7 @@ export class FaultDriver {
 
   /** One at a time of what concerns all nodes: the functions are not killed twice, nor two upgrades rolled. */
   #mayBegin({ name, on }: FaultKind): boolean {
+    if (name === UPGRADE && this.current.has(LAST_UPGRADE)) return false;
     return on.kind === "node" || !this.current.has(name);
   }
 

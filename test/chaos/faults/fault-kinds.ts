@@ -13,6 +13,7 @@ export interface FaultKind {
     | { readonly kind: "cluster"; readonly run: (world: FaultWorld) => Promise<void> };
 }
 
+export const UPGRADE = "rollingUpgrade";
 const DOWN_MS_MAX = 4_000;
 /** Longer than a stop takes that flushes to a store with faults; a node that takes longer is killed, and counted. */
 const STOP_WITHIN_MS = 20_000;
@@ -94,7 +95,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       },
     },
   },
-  { name: "rollingUpgrade", weight: 2, on: { kind: "cluster", run: rollingUpgrade } },
+  { name: UPGRADE, weight: 2, on: { kind: "cluster", run: rollingUpgrade } },
   { name: "drainNode", weight: 2, on: { kind: "cluster", run: drainNode } },
   { name: "moveShard", weight: 2, on: { kind: "cluster", run: moveShard } },
   {
