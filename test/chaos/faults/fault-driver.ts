@@ -26,6 +26,8 @@ export const SPLITS = 2;
 const STREAM = 1_000_003;
 const SPLIT_STREAM = 1_000_002;
 const RETRY_MS = 200;
+/** A node starts slowly on a machine with much else to do: nobody would ever serve if the next fault came by the clock alone. */
+const WELL_WITHIN_MS = 15_000;
 const LAST_UPGRADE = "lastUpgrade";
 
 export class FaultDriver {
@@ -140,14 +142,18 @@ export class FaultDriver {
     );
   }
 
-  /** One that nothing is being done to, and not the last such one: while single nodes are hurt, some node is well. */
+  /** One that nothing is being done to, and another such one serves meanwhile, or had long enough to come to that. */
   async #freeNode(): Promise<RouterNode | null> {
-    for (;;) {
-      const free = this.#options.cluster.nodes.filter((node) => !this.#busy.has(node));
-      if (free.length > 1 || this.#options.cluster.nodes.length === 1) return this.#random.pick(free);
-      await this.#wait(RETRY_MS);
-      if (this.#over.signal.aborted) return null;
+    const { nodes } = this.#options.cluster;
+    const free = (): readonly RouterNode[] => nodes.filter((node) => !this.#busy.has(node));
+    for (const beganAtMs = performance.now(); !this.#over.signal.aborted; await this.#wait(RETRY_MS)) {
+      const ready = await Promise.all(free().map((node) => node.isReady()));
+      const areTwoWell = ready.filter(Boolean).length > 1 || performance.now() - beganAtMs > WELL_WITHIN_MS;
+      // Somebody may have taken one meanwhile.
+      const left = free();
+      if (left.length > 0 && (nodes.length === 1 || (areTwoWell && left.length > 1))) return this.#random.pick(left);
     }
+    return null;
   }
 
   /** `kind`: what it is counted as, at once; null: it is counted by itself. */
