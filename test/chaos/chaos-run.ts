@@ -16,10 +16,11 @@ import { TALLY_KINDS } from "./clients/kinds/tally-kinds.js";
 import { VALUE_KINDS } from "./clients/kinds/value-kinds.js";
 import { LoadBalancer } from "./clients/load-balancer.js";
 import { HOT_ENTITIES, Population } from "./clients/population.js";
-import { buildAt, copiedBuild, ownBuild } from "./cluster/build.js";
+import { ownBuild } from "./cluster/build.js";
+import { otherBuild } from "./cluster/other-build.js";
 import { RouterCluster } from "./cluster/router-cluster.js";
 import { EndState } from "./end-state.js";
-import { FaultDriver } from "./faults/fault-driver.js";
+import { FaultDriver, SPLIT, SPLITS } from "./faults/fault-driver.js";
 import { FAULT_KINDS } from "./faults/fault-kinds.js";
 import type { ChaosOptions } from "./options.js";
 import { StandStill, Watch, whoWaitsForWhat } from "./stand-still.js";
@@ -52,25 +53,32 @@ const FEEDS_WITHIN_MS = 60_000;
 /** A verdict on linearizability needs reads through more than one node, where more than one serves. */
 const READ_NODES_MIN = 2;
 const FEED_STREAM = 3_000_017;
+const LOOK_EVERY_MS = 1_000;
+const BLOCKED_AFTER_MS = 5_000;
+/** Of a run, how much belongs to upgrades and ways back, before the last upgrade and the splits. */
+const SPLITS_AFTER = 0.5;
+/** A shorter one has no time for a round of faults before, and for two splits under faults behind it. */
+const SPLITS_SECONDS_MIN = 240;
 
 export async function runChaos(options: ChaosOptions, log: (line: string) => void): Promise<ChaosReport> {
-  const build = await ownBuild();
-  const { seed, rate, shards, nodes } = options;
+  const own = await ownBuild();
+  const { seed, rate, shards, nodes, seconds, gapMs } = options;
   const settings = ["memory: { cache: 8MB, total: 300MB }"];
-  const cluster = await RouterCluster.make({ seed, rate, shards, nodes, build, settings });
+  const cluster = await RouterCluster.make({ seed, rate, shards, nodes, build: own, settings });
   let isFine = false;
   try {
-    const other =
-      options.otherBuild === null
-        ? await copiedBuild(join(cluster.folder, "other-build"))
-        : await buildAt(`the build at ${options.otherBuild}`, options.otherBuild);
-    log(`${nodes} nodes on ${build.name} and ${other.name}; peers: ${build.hasPeers ? "yes" : "no, one node serves at a time"}`);
-    await cluster.start();
+    const other = await otherBuild(options.otherBuild, join(cluster.folder, "other-build"), log);
+    const peers = own.hasPeers ? "yes" : "no, one node serves at a time";
+    log(`${nodes} nodes on ${other.name}, to be upgraded to ${own.name}; peers: ${peers}`);
+    await cluster.start(other);
+    const isSplit = seconds >= SPLITS_SECONDS_MIN && own.hasPeers;
+    if (!isSplit) log(`no shard is split: that takes peers and a run of ${SPLITS_SECONDS_MIN} s or more`);
     const driver = new FaultDriver({
       cluster,
       seed,
-      builds: [build, other],
-      gapMs: options.gapMs,
+      builds: [own, other],
+      splitsAfterMs: isSplit ? seconds * 1_000 * SPLITS_AFTER : null,
+      gapMs,
       log: options.isVerbose ? log : () => undefined,
     });
     const report = await new ChaosRun(cluster, driver, options, log).run();
@@ -128,8 +136,9 @@ class ChaosRun {
       await Promise.race([this.#trouble(), watching]);
       violations = await Promise.race([this.#aftermath(), watching.then(() => [])]);
     } catch (error) {
-      this.#driver.stop();
+      // Before anything is undone: that would be what it tells.
       if (error instanceof StandStill) this.#log(await whoWaitsForWhat(this.#cluster, this.#insistence, this.#driver));
+      this.#driver.stop();
       violations = [error instanceof Error ? (error.stack ?? error.message) : String(error)];
     } finally {
       over.abort();
@@ -142,12 +151,12 @@ class ChaosRun {
   async #trouble(): Promise<void> {
     const over = new AbortController();
     const count = (kind: string): void => void this.#commands.set(kind, (this.#commands.get(kind) ?? 0) + 1);
-    const faults = this.#driver.run();
+    const faults = this.#options.isBlocked ? this.#blocked(over.signal) : this.#driver.run();
     const clients = Promise.all(this.#clients.map((one) => one.run(COMMAND_KINDS, this.#options.thinkMs, over.signal, count)));
-    const timer = delay(this.#options.seconds * 1_000, undefined, { signal: over.signal });
+    const timer = this.#longEnough(over.signal);
     try {
       await Promise.race([timer, clients, faults]);
-      this.#log(`${this.#options.seconds} s are over: everything heals`);
+      this.#log("everything heals");
       this.#driver.stop();
       over.abort();
       await faults;
@@ -158,6 +167,28 @@ class ChaosRun {
       over.abort();
       timer.catch(() => undefined);
     }
+  }
+
+  /** On a machine with much else to do, until all has come as often as a verdict needs, and at most as long again. */
+  async #longEnough(signal: AbortSignal): Promise<void> {
+    const { seconds } = this.#options;
+    await delay(seconds * 1_000, undefined, { signal });
+    const untilMs = performance.now() + seconds * 1_000;
+    this.#log(`${seconds} s are over`);
+    for (let last = ""; performance.now() < untilMs; await delay(LOOK_EVERY_MS, undefined, { signal })) {
+      const seldom = this.#seldom();
+      if (seldom.length === 0) return;
+      if (seldom[0] !== last) this.#log(`it goes on: ${seldom[0]}`);
+      last = seldom[0] ?? "";
+    }
+  }
+
+  /** Nothing can move any more: for whoever wants to see that it is noticed. */
+  async #blocked(signal: AbortSignal): Promise<void> {
+    await delay(BLOCKED_AFTER_MS);
+    this.#log("no node reaches the store any more");
+    for (const { door } of this.#cluster.nodes) door.cut("swallow");
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
   }
 
   async #aftermath(): Promise<readonly string[]> {
@@ -183,7 +214,7 @@ class ChaosRun {
     let fewest = Number.POSITIVE_INFINITY;
     let violations: readonly string[] = [];
     for (let betterAtMs = performance.now(); performance.now() - betterAtMs < SETTLED_WITHIN_MS; await delay(SETTLE_EVERY_MS)) {
-      violations = await this.#end.violations();
+      violations = [...(await this.#end.violations()), ...(await this.#end.clusterViolations(this.#cluster, this.#splits))];
       if (violations.length === 0) return [];
       if (violations.length < fewest) {
         fewest = violations.length;
@@ -201,6 +232,10 @@ class ChaosRun {
     }
   }
 
+  get #splits(): number {
+    return this.#driver.counts.get(SPLIT) ?? 0;
+  }
+
   get #hasPeers(): boolean {
     return this.#cluster.nodes.every(({ build }) => build.hasPeers);
   }
@@ -210,21 +245,33 @@ class ChaosRun {
     for (const [register, operations] of this.#registers) {
       const verdict = checkRegister(operations);
       if (verdict.kind !== "linearizable") violations.push(`${register} (${operations.length} operations): ${verdict.message}`);
-      const nodes = new Set(operations.filter(({ kind }) => kind === "read").map(({ node }) => node));
-      const wanted = this.#hasPeers ? Math.min(READ_NODES_MIN, this.#options.nodes) : 0;
-      if (nodes.size < wanted) violations.push(`${register} was read through ${nodes.size} node alone`);
     }
     return violations;
   }
 
+  /** What has not come as often as a verdict needs. */
   #seldom(): readonly string[] {
     const { perCommandKind, perFaultKind } = minimumsOf(this.#options.seconds, this.#hasPeers);
     const commands = COMMAND_KINDS.map(({ name }) => name);
     const faults = FAULT_KINDS.map(({ name }) => name);
+    const splits = this.#driver.isSplitting ? Math.min(SPLITS, perFaultKind) : 0;
     return [
       ...checkMinimum("command", this.#commands, commands, perCommandKind),
       ...checkMinimum("fault", this.#driver.counts, faults, perFaultKind),
+      ...checkMinimum("fault", this.#driver.counts, [SPLIT], splits),
+      ...(perCommandKind > 0 && this.#hasPeers ? this.#narrowRegisters() : []),
     ];
+  }
+
+  #narrowRegisters(): readonly string[] {
+    const wanted = Math.min(READ_NODES_MIN, this.#options.nodes);
+    const found: string[] = [];
+    for (const [register, operations] of this.#registers) {
+      const nodes = new Set(operations.filter(({ kind }) => kind === "read").map(({ node }) => node));
+      if (nodes.size < wanted)
+        found.push(`${register} was read through ${nodes.size} nodes; at least ${wanted} are needed for a verdict`);
+    }
+    return found;
   }
 
   #report(violations: readonly string[]): ChaosReport {
@@ -253,6 +300,8 @@ class ChaosRun {
         "register operations": operations,
         "feed events": this.#followers.reduce((sum, { seen }) => sum + seen.length, 0),
         "feed connections": this.#followers.reduce((sum, { connections }) => sum + connections, 0),
+        "shards in the end": this.#cluster.shards * 2 ** this.#splits,
+        "splits took, s": this.#driver.splitMs.map((ms) => (ms / 1_000).toFixed(1)).join(" ") || "none",
         "longest time without a definite answer, s": (this.#watch.longestMs / 1_000).toFixed(1),
       },
       folder: this.#cluster.folder,

@@ -9,6 +9,8 @@ import type { FeedFollower } from "./clients/feed-follower.js";
 import type { Insistence } from "./clients/insistence.js";
 import { BROKEN_ID } from "./clients/kinds/ask-kinds.js";
 import { readHistory } from "./clients/read-history.js";
+import { unsettledIn, viewOf } from "./cluster/cluster-view.js";
+import type { RouterCluster } from "./cluster/router-cluster.js";
 import type { RouterNode } from "./cluster/router-node.js";
 import { Answerer } from "./functions/contracts.js";
 import type { CartState, StockState } from "./functions/shop.js";
@@ -53,6 +55,17 @@ export class EndState {
       }
     });
     return [...found, ...checkShop(stocks, carts, this.#expectations.lines)];
+  }
+
+  /** Whether all shards that there should be are where they should be, as each node sees it. */
+  async clusterViolations({ nodes, shards }: RouterCluster, splits: number): Promise<readonly string[]> {
+    const found: string[] = [];
+    for (const node of nodes) {
+      if (!node.build.hasPeers) continue;
+      const view = await viewOf(node);
+      found.push(...(view === null ? [`${node.name} does not show its cluster`] : unsettledIn(node.name, view, shards, splits)));
+    }
+    return found;
   }
 
   async feedViolations(followers: readonly FeedFollower[]): Promise<readonly string[]> {

@@ -1,5 +1,6 @@
 /** `npm run chaos`: routers under faults, clients that keep accounts, and everything compared in the end. See docs/testing.md. */
 import { type ChaosReport, COMMAND_KINDS, runChaos } from "./chaos-run.js";
+import { SPLIT } from "./faults/fault-driver.js";
 import { FAULT_KINDS } from "./faults/fault-kinds.js";
 import { chaosOptions, reproducing } from "./options.js";
 
@@ -22,7 +23,7 @@ function print({ violations, commands, faults, storeFaults, indefinite, notes, f
   );
   table(
     "faults",
-    FAULT_KINDS.map(({ name }) => [name, faults.get(name) ?? 0]),
+    [...FAULT_KINDS.map(({ name }) => name), SPLIT].map((name) => [name, faults.get(name) ?? 0]),
   );
   table("requests to the store that something happened to", [...storeFaults].sort());
   table("answers that were not definite", [...indefinite].sort());

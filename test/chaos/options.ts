@@ -12,10 +12,15 @@ export interface ChaosOptions {
   /** Longest pause of a client between two commands. */
   readonly thinkMs: number;
   readonly gapMs: readonly [least: number, most: number];
-  /** A dist folder of another version; null: a copy of this one stands in for it. */
+  /** A dist folder of another version, or `copy`: one of this build. Null: the version before, out of the history. */
   readonly otherBuild: string | null;
   readonly isVerbose: boolean;
+  /** In place of faults: after a few seconds no node reaches the store any more. Such a run must tell who waits for what, and fail. */
+  readonly isBlocked: boolean;
 }
+
+/** As the other build. */
+export const COPY = "copy";
 
 const NODES_MIN = 1;
 const NODES_MAX = 5;
@@ -24,15 +29,15 @@ const NODES_MAX = 5;
 const DEFAULTS = { seconds: 300, nodes: 3, clients: 24, entities: 10_000, rate: 0.02, shards: 24, thinkMs: 150, gap: "2.5-6" };
 
 export const CHAOS_HELP = `npm run chaos -- [--seconds 300] [--nodes 3..5] [--seed N] [--clients 24] [--entities 10000] [--rate 0.02]
-                     [--shards 24] [--think 150] [--gap 2.5-6] [--other-build DIST] [--verbose]
-Environment: CHAOS_SEED, CHAOS_SECONDS, CHAOS_NODES, CHAOS_OTHER_BUILD (a dist folder of another checkout; without it a copy of
-this build is the other one of the rolling upgrades).`;
+                     [--shards 24] [--think 150] [--gap 2.5-6] [--other-build DIST|copy] [--verbose] [--block]
+Environment: CHAOS_SEED, CHAOS_SECONDS, CHAOS_NODES, CHAOS_OTHER_BUILD (a dist folder of another checkout, or 'copy' for one of
+this build; without it the version before this one is built out of the history, and rolling upgrades go from it and back to it).`;
 
 export function chaosOptions(args: readonly string[], env: NodeJS.ProcessEnv): ChaosOptions {
   const values = new Map<string, string>();
   for (let index = 0; index < args.length; index++) {
     const name = args[index] ?? "";
-    if (name === "--verbose") values.set(name, "yes");
+    if (name === "--verbose" || name === "--block") values.set(name, "yes");
     else if (/^--(seed|seconds|nodes|clients|entities|rate|shards|think|gap|other-build)$/.test(name))
       values.set(name, args[++index] ?? "");
     else throw new Error(`'${name}' is not understood.\n${CHAOS_HELP}`);
@@ -59,6 +64,7 @@ export function chaosOptions(args: readonly string[], env: NodeJS.ProcessEnv): C
     gapMs: [Number(gap[1]) * 1_000, Number(gap[2]) * 1_000],
     otherBuild: values.get("--other-build") ?? env["CHAOS_OTHER_BUILD"] ?? null,
     isVerbose: values.has("--verbose"),
+    isBlocked: values.has("--block"),
   };
 }
 

@@ -16,28 +16,33 @@ const TELLING =
 
 export class StandStill extends Error {}
 
+type Answers = Pick<Insistence, "definite">;
+
 export class Watch {
-  readonly #insistence: Insistence;
+  readonly #answers: Answers;
+  readonly #standStillMs: number;
   #definite = -1;
   #movedAtMs = performance.now();
   /** The longest time in which no definite answer came. */
   longestMs = 0;
 
-  constructor(insistence: Insistence) {
-    this.#insistence = insistence;
+  constructor(answers: Answers, standStillMs = STAND_STILL_MS) {
+    this.#answers = answers;
+    this.#standStillMs = standStillMs;
   }
 
-  /** Rejects with `StandStill` when nothing has moved for a minute; resolves when `signal` aborts. */
+  /** Rejects with `StandStill` when no definite answer has come for so long; resolves when `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const now = performance.now();
-      if (this.#insistence.definite !== this.#definite) {
-        this.#definite = this.#insistence.definite;
+      if (this.#answers.definite !== this.#definite) {
+        this.#definite = this.#answers.definite;
         this.#movedAtMs = now;
       }
       this.longestMs = Math.max(this.longestMs, now - this.#movedAtMs);
-      if (now - this.#movedAtMs > STAND_STILL_MS) throw new StandStill(`nothing has moved for ${STAND_STILL_MS / 1_000} s`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      if (now - this.#movedAtMs > this.#standStillMs)
+        throw new StandStill(`nothing has moved for ${this.#standStillMs / 1_000} s`);
+      await new Promise((resolve) => setTimeout(resolve, Math.min(LOOK_EVERY_MS, this.#standStillMs / 2)));
     }
   }
 }

@@ -108,9 +108,9 @@ export class RouterCluster {
     return node;
   }
 
-  async start(): Promise<void> {
-    for (const node of this.#nodes) node.start();
-    await this.serves(this.#options.build.hasPeers ? this.#nodes.length : ONE_NODE);
+  async start(build = this.#options.build): Promise<void> {
+    for (const node of this.#nodes) node.start(build);
+    await this.serves(build.hasPeers ? this.#nodes.length : ONE_NODE);
   }
 
   /** Until so many nodes are ready, and the functions are known to one of them. */

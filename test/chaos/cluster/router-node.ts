@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Child } from "../../e2e/child.js";
 import { type Build, programOf } from "./build.js";
-import { tryHttp } from "./http-try.js";
+import { type HttpAnswer, tryHttp } from "./http-try.js";
 import { keptPort } from "./ports.js";
 import type { StoreDoor } from "./store-door.js";
 
@@ -132,9 +132,9 @@ export class RouterNode {
     return answer?.status === 200;
   }
 
-  admin(path: string, body: string | null = null): ReturnType<typeof tryHttp> {
+  admin(path: string, body: string | null = null, timeoutMs = body === null ? ADMIN_MS : ADMIN_ACT_MS): Promise<HttpAnswer> {
     const asked = body === null ? ({ method: "GET" } as const) : ({ method: "POST", body } as const);
-    return tryHttp(this.adminUrl, { ...asked, path, timeoutMs: body === null ? ADMIN_MS : ADMIN_ACT_MS });
+    return tryHttp(this.adminUrl, { ...asked, path, timeoutMs });
   }
 
   #settingLines(build: Build): readonly string[] {

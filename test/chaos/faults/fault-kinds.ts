@@ -1,23 +1,8 @@
 /** What is done to a cluster, and undone again. Each of them is something that happens to machines, networks and services. */
-import type { Random } from "../../sim/random.js";
-import type { Build } from "../cluster/build.js";
 import type { CutDirection } from "../cluster/peer-net.js";
-import type { RouterCluster } from "../cluster/router-cluster.js";
 import type { RouterNode } from "../cluster/router-node.js";
-
-export interface FaultWorld {
-  readonly cluster: RouterCluster;
-  /** Decides what happens for how long. */
-  readonly random: Random;
-  /** Nodes change from one to the other at each rolling upgrade. */
-  readonly builds: readonly [Build, Build];
-  /** Waits, or not, when the faults are over. */
-  wait(ms: number): Promise<void>;
-  readonly isOver: () => boolean;
-  /** Takes this node, once nothing else is being done to it, for as long as `act` lasts. */
-  withNode(node: RouterNode, act: () => Promise<void>): Promise<void>;
-  note(what: string): void;
-}
+import { AWAY_MS, type FaultWorld } from "./fault-world.js";
+import { drainNode, moveShard } from "./operators.js";
 
 export interface FaultKind {
   readonly name: string;
@@ -28,8 +13,7 @@ export interface FaultKind {
     | { readonly kind: "cluster"; readonly run: (world: FaultWorld) => Promise<void> };
 }
 
-/** The lease is 3 s, and observers wait for 6: some pauses and cuts end before, some between, some behind both. */
-const AWAY_MS = [2_500, 10_000] as const;
+export const UPGRADE = "rollingUpgrade";
 const DOWN_MS_MAX = 4_000;
 /** Longer than a stop takes that flushes to a store with faults; a node that takes longer is killed, and counted. */
 const STOP_WITHIN_MS = 20_000;
@@ -111,7 +95,9 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       },
     },
   },
-  { name: "rollingUpgrade", weight: 1, on: { kind: "cluster", run: rollingUpgrade } },
+  { name: UPGRADE, weight: 2, on: { kind: "cluster", run: rollingUpgrade } },
+  { name: "drainNode", weight: 2, on: { kind: "cluster", run: drainNode } },
+  { name: "moveShard", weight: 2, on: { kind: "cluster", run: moveShard } },
   {
     name: "killAll",
     weight: 1,
@@ -142,19 +128,21 @@ async function cutFromPeers(world: FaultWorld, { name }: RouterNode, direction: 
   peers.heal(name);
 }
 
-/** Each node in turn: stops in order, and starts on the build that it did not run. */
+/** Each node in turn: stops in order, and starts on the build that is next for it. */
 async function rollingUpgrade(world: FaultWorld): Promise<void> {
-  const { cluster, builds } = world;
-  for (const node of world.random.shuffled(cluster.nodes)) {
+  for (const node of world.random.shuffled(world.cluster.nodes)) {
     if (world.isOver()) return;
-    await world.withNode(node, async () => {
-      const next = node.build === builds[0] ? builds[1] : builds[0];
-      if (!(await node.stop(STOP_WITHIN_MS))) world.note("an orderly stop took too long, and was ended by a kill");
-      node.start(next);
-      // A build without peers stands by, and is not ready: the next one stops all the same, as it would when a deployment is forced.
-      for (let waitedMs = 0; waitedMs < READY_WITHIN_MS && !(await node.isReady()) && next.hasPeers; waitedMs += READY_POLL_MS) {
-        await world.wait(READY_POLL_MS);
-      }
-    });
+    await world.withNode(node, () => replaced(world, node));
+  }
+}
+
+/** An orderly stop, and a start on the build that is next for the node. */
+export async function replaced(world: FaultWorld, node: RouterNode): Promise<void> {
+  const next = world.nextBuild(node);
+  if (!(await node.stop(STOP_WITHIN_MS))) world.note("an orderly stop took too long, and was ended by a kill");
+  node.start(next);
+  // A build without peers stands by, and is not ready: the next one stops all the same, as it would when a deployment is forced.
+  for (let waitedMs = 0; waitedMs < READY_WITHIN_MS && !(await node.isReady()) && next.hasPeers; waitedMs += READY_POLL_MS) {
+    await world.wait(READY_POLL_MS);
   }
 }

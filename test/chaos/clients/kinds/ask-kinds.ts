@@ -10,7 +10,7 @@ export const ASK_KINDS: readonly CommandKind[] = [
   { name: "askReplied", weight: 5, run: (client) => ask(client, "askReplied", "give", 0) },
   { name: "askRefused", weight: 3, run: (client) => ask(client, "askRefused", "refuse", 0) },
   { name: "askLater", weight: 2, run: (client) => ask(client, "askLater", "give", 100 + client.random.below(AFTER_MS_MAX)) },
-  { name: "askFailed", weight: 1, run: (client) => ask(client, "askFailed", "fail", 0) },
+  { name: "askFailed", weight: 2, run: (client) => ask(client, "askFailed", "fail", 0) },
   {
     name: "repeat",
     weight: 5,

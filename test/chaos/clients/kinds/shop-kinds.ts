@@ -8,7 +8,7 @@ const REMEMBERED_MAX = 10;
 export const SHOP_KINDS: readonly CommandKind[] = [
   {
     name: "restock",
-    weight: 1,
+    weight: 2,
     async run(client) {
       const entity = `${Stock.type}/${client.population.id("stock", client.random)}`;
       const quantity = 1 + client.random.below(20);
@@ -33,7 +33,7 @@ export const SHOP_KINDS: readonly CommandKind[] = [
     },
   },
   { name: "buyLine", weight: 3, run: (client) => end(client, "buyLine", "buy", "bought", "not_confirmed") },
-  { name: "removeLine", weight: 2, run: (client) => end(client, "removeLine", "remove", "removed", "not_there") },
+  { name: "removeLine", weight: 3, run: (client) => end(client, "removeLine", "remove", "removed", "not_there") },
 ];
 
 async function end(client: ChaosClient, kind: string, command: string, as: "bought" | "removed", no: string): Promise<boolean> {

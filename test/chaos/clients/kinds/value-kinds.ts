@@ -58,7 +58,7 @@ export const VALUE_KINDS: readonly CommandKind[] = [
   { name: "debit", weight: 4, run: (client) => post(client, "debit", -1) },
   {
     name: "readHistory",
-    weight: 1,
+    weight: 2,
     async run(client) {
       const entity = ledger(client);
       const events = await readHistory(entity, (path) => client.read(path));
@@ -71,10 +71,10 @@ export const VALUE_KINDS: readonly CommandKind[] = [
     weight: 4,
     run: (client) => putNote(client, "putNote", 1 + client.random.below(SMALL_CHARACTERS_MAX)),
   },
-  { name: "putBigNote", weight: 1.5, run: (client) => putNote(client, "putBigNote", BIG_CHARACTERS) },
+  { name: "putBigNote", weight: 2, run: (client) => putNote(client, "putBigNote", BIG_CHARACTERS) },
   {
     name: "forgetNote",
-    weight: 1,
+    weight: 2,
     async run(client) {
       const entity = note(client);
       await client.done({ kind: "forgetNote", entity, command: "forget" });
