@@ -13,11 +13,11 @@ import {
   type QueryCommandOutput,
   ScanCommand,
 } from "@aws-sdk/client-dynamodb";
-import { AwsProblem } from "../aws/aws-problem.js";
+import type { AwsProblem } from "../aws/aws-problem.js";
 import type { AwsConnections, AwsSettings } from "../aws/client-options.js";
 import { openDynamo } from "../aws/dynamo-client.js";
 import { type AwsFailure, awsFailure } from "../aws/failure.js";
-import { firstAnswer } from "../aws/first-answer.js";
+import { firstAnswer, mayPass, tableProblem } from "../aws/first-answer.js";
 import { type Item, itemBytes, readUnits, writeUnits } from "../aws/item-size.js";
 import { BytePacker } from "../aws/packed-bytes.js";
 import type { ClockPort } from "../ports/clock.js";
@@ -64,6 +64,7 @@ export class DynamoDirectory implements DirectoryPort {
   readonly #client: DynamoDBClient;
   readonly #packer = new BytePacker();
   readonly #inFlight = new Set<Promise<unknown>>();
+  #hasAnswered = false;
   #isClosed = false;
 
   private constructor(options: DynamoDirectoryOptions) {
@@ -71,16 +72,27 @@ export class DynamoDirectory implements DirectoryPort {
     this.#client = openDynamo(options.aws, CONNECTIONS, null);
   }
 
-  /** Reads once, to see that the table is there. Throws AwsProblem: `aws_table_missing`, `aws_table_unfit`, or why AWS cannot be asked. */
+  /**
+   * Looks whether the table answers (`silence`), for a second or two; one that does not is opened all the same. Throws AwsProblem
+   * where waiting would not mend it.
+   */
   static async open(options: DynamoDirectoryOptions): Promise<DynamoDirectory> {
     const directory = new DynamoDirectory(options);
-    const failure = await firstAnswer(options.clock, async () => {
-      const item = await directory.#get("cluster");
-      return item?.kind === "failed" ? item.failure : null;
-    });
-    if (failure === null) return directory;
+    const problem = await firstAnswer(options.clock, () => directory.silence());
+    if (problem === null || mayPass(problem.code)) return directory;
     await directory.close();
-    throw new AwsProblem(failure.code === "aws_request_invalid" ? "aws_table_unfit" : failure.code, failure.message);
+    throw problem;
+  }
+
+  /**
+   * Reads, until it was answered once, to see that the table is there. Null: it is; else `aws_table_missing`, `aws_table_unfit`,
+   * or why AWS cannot be asked.
+   */
+  async silence(): Promise<AwsProblem | null> {
+    if (this.#hasAnswered) return null;
+    const item = await this.#get("cluster");
+    this.#hasAnswered = item?.kind !== "failed";
+    return item?.kind === "failed" ? tableProblem(item.failure) : null;
   }
 
   async read(key: string): Promise<DocumentReadOutcome> {

@@ -10,7 +10,7 @@ import { AwsProblem } from "../aws/aws-problem.js";
 import type { AwsConnections, AwsSettings } from "../aws/client-options.js";
 import { openDynamo } from "../aws/dynamo-client.js";
 import { type AwsFailure, awsFailure } from "../aws/failure.js";
-import { firstAnswer } from "../aws/first-answer.js";
+import { firstAnswer, mayPass, tableProblem } from "../aws/first-answer.js";
 import { type Item, itemBytes, writeUnits } from "../aws/item-size.js";
 import { BytePacker } from "../aws/packed-bytes.js";
 import { CLOCK_SKEW_MAX_MS, ServerTime } from "../aws/server-time.js";
@@ -69,6 +69,7 @@ export class DynamoJournal implements JournalPort {
   readonly #removedLogs = new Set<LogId>();
   /** Resolves when the append before has been handed over: records leave in the order they came. */
   #lastPacked: Promise<unknown> = Promise.resolve();
+  #hasAnswered = false;
   #isClosed = false;
 
   private constructor(options: DynamoJournalOptions) {
@@ -83,18 +84,32 @@ export class DynamoJournal implements JournalPort {
   }
 
   /**
-   * Reads once, to see that the table is there and what time it is at AWS. Throws AwsProblem: `aws_clock_off`,
-   * `aws_table_missing`, `aws_table_unfit`, or why AWS cannot be asked.
+   * Looks whether the table answers (`silence`), for a second or two; one that does not is opened all the same. Throws AwsProblem
+   * where waiting would not mend it.
    */
   static async open(options: DynamoJournalOptions): Promise<DynamoJournal> {
     const journal = new DynamoJournal(options);
-    try {
-      await journal.#probe();
-      return journal;
-    } catch (error) {
-      await journal.close();
-      throw error;
-    }
+    const problem = await firstAnswer(options.clock, () => journal.silence());
+    if (problem === null || mayPass(problem.code)) return journal;
+    await journal.close();
+    throw problem;
+  }
+
+  /**
+   * Reads, until it was answered once, to see that the table is there and what time it is at AWS. Null: all is well; else
+   * `aws_clock_off`, `aws_table_missing`, `aws_table_unfit`, or why AWS cannot be asked.
+   */
+  async silence(): Promise<AwsProblem | null> {
+    if (this.#hasAnswered) return null;
+    const { table, cluster } = this.#options;
+    const fetched = await this.#lookFetch.fetchKey(recordKey(cluster, "", FIRST_POSITION));
+    if (fetched.kind === "failed") return tableProblem(fetched.failure);
+    const { skewMs } = this.#serverTime;
+    this.#hasAnswered = Math.abs(skewMs) <= CLOCK_SKEW_MAX_MS;
+    if (this.#hasAnswered) return null;
+    const by = `${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? "ahead of" : "behind"}`;
+    const message = `This machine's clock is ${by} that of AWS (table ${table}). Set it, then start again.`;
+    return new AwsProblem("aws_clock_off", message);
   }
 
   append(log: LogId, position: number, body: Uint8Array): Promise<AppendOutcome> {
@@ -178,24 +193,6 @@ export class DynamoJournal implements JournalPort {
     const unpacked = await this.#packer.unpack(packed, RECORD_BYTES_MAX);
     // What is no record of this format is somebody else's all the same: the position is gone.
     return { kind: "taken", body: unpacked.kind === "content" ? unpacked.bytes : packed.slice() };
-  }
-
-  async #probe(): Promise<void> {
-    const { table, cluster, clock } = this.#options;
-    const failure = await firstAnswer(clock, async () => {
-      const fetched = await this.#lookFetch.fetchKey(recordKey(cluster, "", FIRST_POSITION));
-      return fetched.kind === "failed" ? fetched.failure : null;
-    });
-    if (failure !== null) {
-      throw new AwsProblem(failure.code === "aws_request_invalid" ? "aws_table_unfit" : failure.code, failure.message);
-    }
-    const { skewMs } = this.#serverTime;
-    if (Math.abs(skewMs) <= CLOCK_SKEW_MAX_MS) return;
-    const by = `${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? "ahead of" : "behind"}`;
-    throw new AwsProblem(
-      "aws_clock_off",
-      `This machine's clock is ${by} that of AWS (table ${table}). Set it, then start again.`,
-    );
   }
 
   #track<Result>(work: Promise<Result>): Promise<Result> {

@@ -2,7 +2,7 @@
  * The composition root: makes a router of its parts. Only this module and those in composition/ name adapters.
  *
  * Order of a start: data lock, storage, what is registered, the HTTP servers (they answer `starting` until all shards are
- * open), the core (claim, replay). Order of a stop: the ingress takes nothing new and finishes what it has; the core
+ * open), the core (claim, replay). Where the store does not answer, the servers come first and the rest waits for it. Order of a stop: the ingress takes nothing new and finishes what it has; the core
  * drains, flushes, releases its shards and seals its log; storage closes; the lock goes last.
  */
 import { hostname } from "node:os";
@@ -12,6 +12,7 @@ import { documentCodec } from "../protocol/record/document-codec.js";
 import { recordCodec } from "../protocol/record/record-codec.js";
 import { ClusterPlan } from "./cluster-plan.js";
 import { LOCAL_SCHEME, makeInvoker } from "./composition/invokers.js";
+import { PatientStart } from "./composition/patient-start.js";
 import { openPeers } from "./composition/peers.js";
 import { openStorage, type Storage } from "./composition/storage.js";
 import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings, type Settings } from "./config/settings.js";
@@ -56,6 +57,7 @@ export function localFunctions(name: string, limits: DeploymentLimits = DEFAULT_
 
 /**
  * Starts a router; resolves when its servers listen (they answer `starting` until all shards are open: see `runner.started`).
+ * A store in AWS that does not answer is waited for behind that; what is wrong with it then is in `ended`.
  * Throws StorageProblem (`data_locked`, `data_unreadable` and others), AwsProblem, ListenProblem, BookProblem.
  */
 export async function startRouter(settings: Settings, options: RouterOptions = {}): Promise<RunningRouter> {
@@ -121,13 +123,15 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
   const { figuresEveryMs } = settings.log;
   const figures =
     figuresEveryMs === undefined ? null : new FiguresLog({ everyMs: figuresEveryMs, source: metrics, clock: systemClock, log });
+  const start = new PatientStart({ storage, registration, clock: systemClock, log });
   const close = async (): Promise<void> => {
+    await start.stop();
     figures?.stop();
     metrics.stop();
     await registration.close();
     await network?.close();
   };
-  await registration.open().catch(async (error) => {
+  const silence = await start.attempt().catch(async (error) => {
     await close();
     throw error;
   });
@@ -137,7 +141,14 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
       throw error;
     },
   );
-  runner.start();
+  const { ingressUrl, adminUrl } = servers;
+  if (silence === null) runner.start();
+  else {
+    start.untilOpen(silence, { ingress: ingressUrl, admin: adminUrl }).then(
+      (isOpen) => isOpen && runner.start(),
+      (error) => runner.refuse(codeOf(error), messageOf(error)),
+    );
+  }
   const ended = runner.ended.then(async (end) => {
     await servers.close();
     await close();
@@ -156,6 +167,13 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     await ended;
     cancel();
   };
-  const { ingressUrl, adminUrl } = servers;
   return { ingressUrl, adminUrl, registration, runner, stop, ended };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "internal_error";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

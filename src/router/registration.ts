@@ -87,6 +87,7 @@ export class Registration implements TypeCatalog {
   readonly #stopping = new AbortController();
   readonly #pending = new Set<string>();
   #background: readonly Promise<void>[] = [];
+  #isOpen = false;
   #typeByName: ReadonlyMap<string, EntityType> = new Map();
   #active: readonly ActiveDeployment[] = [];
   #published: DeploymentBook | null = null;
@@ -108,6 +109,10 @@ export class Registration implements TypeCatalog {
         decision === "rollBack" ? this.#rollBackCanary(canary, why) : this.#promoteCanary(canary, why),
       warn: (fields, message) => options.log.warn(fields, message),
     });
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   get(name: string): EntityType | undefined {
@@ -133,11 +138,12 @@ export class Registration implements TypeCatalog {
 
   /**
    * Reads what is registered, and follows it from then on. Begins to register the configured endpoints in the background.
-   * Throws `BookProblem`.
+   * Throws `BookProblem`, and `DirectoryUnread`: then it may be called again.
    */
   async open(): Promise<void> {
     await this.#book.open();
     await this.#publish();
+    this.#isOpen = true;
     this.#looks.start();
     this.#keeper.start();
     const known = this.#book.book.deployments;

@@ -215,8 +215,8 @@ describe("opening a journal on DynamoDB", () => {
     await assert.rejects(open({ table: wrong }), { code: "aws_table_unfit" });
   });
 
-  test("asks again where that may help, five times at most", async () => {
-    for (const [faults, opens] of [
+  test("asks again where that may help, five times at most, and opens in the end, to be asked later", async () => {
+    for (const [faults, answers] of [
       [4, true],
       [5, false],
     ] as const) {
@@ -224,14 +224,20 @@ describe("opening a journal on DynamoDB", () => {
       const kinds = [answer(failed), () => ({ kind: "drop" }) as const];
       proxy.plan = (request) => (left-- > 0 ? (kinds[left % kinds.length] ?? answer(failed))(request) : PASS);
       const clock = { ...realClock, sleep: async () => undefined };
-      if (opens) await (await open({ clock })).close();
-      else await assert.rejects(open({ clock }), { code: "aws_no_answer" });
-      proxy.plan = () => PASS;
+      const journal = await open({ clock });
+      assert.equal(left, answers ? -1 : 0);
+      left = answers ? 9 : 1;
+      assert.equal((await journal.silence())?.code, answers ? undefined : "aws_no_answer");
+      if (!answers) assert.equal(await journal.silence(), null);
+      await journal.close();
       left = faults;
       proxy.plan = (request) => (left-- > 0 ? answer(failed)(request) : PASS);
-      const directory = DynamoDirectory.open({ aws: proxied, table: shared, cluster: "c", clock, meter: NO_METER });
-      if (opens) await (await directory).close();
-      else await assert.rejects(directory, { code: "aws_no_answer" });
+      const directory = await DynamoDirectory.open({ aws: proxied, table: shared, cluster: "c", clock, meter: NO_METER });
+      assert.equal(left, answers ? -1 : 0);
+      left = answers ? 9 : 1;
+      assert.equal((await directory.silence())?.code, answers ? undefined : "aws_no_answer");
+      if (!answers) assert.equal(await directory.silence(), null);
+      await directory.close();
       proxy.plan = () => PASS;
     }
   });

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { CreateTableCommand } from "@aws-sdk/client-dynamodb";
 import { openDynamo } from "../../src/aws/dynamo-client.js";
 import { PASS, type ProxiedReply, type ProxiedRequest, type Treatment } from "../aws/fault-proxy/aws-proxy.js";
@@ -209,15 +209,88 @@ describe("a start on DynamoDB and S3 is refused by its code", () => {
     }
   });
 
-  it("where credentials are refused, an action is denied, or nobody is there", async () => {
+  it("where credentials are refused, or an action is denied", async () => {
     answer(isDynamo, credentialsRefused);
     assert.match(await refusedStart(), /\[aws_credentials_refused\]/);
     answer(({ action }) => action === "dynamodb:BatchGetItem" || action === "dynamodb:GetItem", denied);
     assert.match(await refusedStart(), /dynamodb:(Batch)?GetItem.*\[aws_denied\]/s);
     answer(({ action }) => action === "s3:GetObject", denied);
     assert.match(await refusedStart(), /s3:GetObject.*\[aws_denied\]/s);
-    assert.match(await refusedStart((lines) => lines.replace(cloud.proxy.url, "http://127.0.0.1:1")), /\[aws_unreachable\]/);
   });
+});
+
+describe("a start while the store is cut off", () => {
+  const isOfBook = ({ body }: ProxiedRequest): boolean => body.includes('"deployments"');
+
+  beforeEach(stopped);
+
+  for (const [what, isCut] of [
+    ["the tables", isDynamo],
+    ["what is registered", isOfBook],
+  ] as const) {
+    it(`waits for ${what}, alive and not ready, and goes on when the store is back`, async () => {
+      cloud.proxy.plan = (request): Treatment => (isCut(request) ? { kind: "drop" } : PASS);
+      const { child, ingress, admin } = await waiting();
+      const status = async (path: string): Promise<number> => (await fetch(admin + path)).status;
+      assert.deepEqual([await status("/healthz"), await status("/readyz"), await status("/v1/status")], [200, 503, 200]);
+      assert.equal(await status("/v1/deployments"), 503);
+      const reply = await world.at(ingress, () => world.add("waits"));
+      assert.deepEqual([reply.status, reply.code], [503, "starting"]);
+      cloud.heal();
+      await child.said(/ingress +(\S+)/);
+      await insist("waits", `waits-${what}`);
+      assert.equal(await status("/readyz"), 200);
+      await ended(child);
+      await world.start();
+    });
+  }
+
+  it("ends in good order when it is told to", async () => {
+    cloud.proxy.plan = () => ({ kind: "swallow" });
+    await ended((await waiting()).child);
+    cloud.heal();
+    await world.start();
+  });
+
+  it("ends with its code where the store comes back and is not as it must be", async () => {
+    cloud.proxy.plan = () => ({ kind: "drop" });
+    const { child } = await waiting();
+    answer(isDynamo, denied);
+    const { code } = await child.exited;
+    assert.equal(code, 3, child.errors);
+    assert.match(child.errors, /\[aws_denied\]/);
+    cloud.heal();
+    await world.start();
+  });
+
+  it("waits for an address at which nobody is", async () => {
+    const lost = await World.make({ place: { lines: [] } });
+    try {
+      const child = await lost.launch(place.lines.join("\n").replace(cloud.proxy.url, "http://127.0.0.1:1"));
+      assert.match(await saidThatItWaits(child), /aws_unreachable/);
+      await ended(child);
+    } finally {
+      await lost.end();
+    }
+    await world.start();
+  });
+
+  async function saidThatItWaits(child: Child): Promise<string> {
+    await until(async () => child.hasExited || child.errors.includes("waits for the store"), 30_000);
+    return child.errors.split("\n").find((line) => line.includes("waits for the store")) ?? assert.fail(child.errors);
+  }
+
+  /** A router that waits for its store, and where it listens. */
+  async function waiting(): Promise<{ readonly child: Child; readonly ingress: string; readonly admin: string }> {
+    const child = await world.launch();
+    const { ingress, admin } = JSON.parse(await saidThatItWaits(child)) as { ingress: string; admin: string };
+    return { child, ingress, admin };
+  }
+
+  async function ended(child: Child): Promise<void> {
+    child.signal("SIGTERM");
+    assert.equal((await child.exited).code, 0, child.errors);
+  }
 });
 
 describe("a segment in S3 that is missing or damaged", () => {

@@ -20,7 +20,7 @@ import { CLUSTER_ID, Storage } from "./storage.js";
 export const CART = "shop/cart";
 const STEPS_MAX = 2_000;
 
-const cart: EntityType = {
+export const cart: EntityType = {
   name: CART,
   kind: "value",
   stateVersion: 1,
@@ -37,7 +37,7 @@ const ledger: EntityType = {
   kind: "event-sourced",
   events: new Map([["added", { name: "added", eventVersion: 1 }]]),
 };
-const limits = {
+export const limits = {
   inFlightMax: 4,
   entitiesMax: 8,
   commandsMax: 8,

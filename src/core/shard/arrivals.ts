@@ -26,6 +26,11 @@ const FOLD_PAGE_BYTES = 8 << 20;
 export const UNSTORABLE =
   "the journal refuses for ever to store what this command does; nothing of it took effect, and it is not run again";
 
+interface Never {
+  readonly code: "unknown_command" | "unstorable";
+  readonly message: string;
+}
+
 export class Arrivals {
   readonly #context: ShardContext;
   readonly #reads: StoreReads;
@@ -121,15 +126,32 @@ export class Arrivals {
   }
 
   enqueueInto(slot: EntitySlot, item: Item): void {
-    const { command } = item;
-    const isKnown = command.answer !== null ? slot.spec.replies.has(command.name) : slot.spec.commands.has(command.name);
+    const never = this.#whyNever(slot, item.command);
+    if (never === null) return this.#enqueue(slot, item);
+    if (slot.status !== "loading") return this.#invocations.buryAtOnce(slot, item, never.code, never.message);
+    // What is written names the entity's version, which nobody knows yet. It waits in the mailbox, where whoever looks finds it.
+    this.#context.holdItem(item);
+    slot.mailbox.push(item);
+    slot.whenOpen(() => this.#buryWaiting(slot, item));
+  }
+
+  #buryWaiting(slot: EntitySlot, item: Item): void {
+    const never = this.#whyNever(slot, item.command);
+    const at = slot.mailbox.indexOf(item);
+    if (never === null || at < 0) return;
+    slot.mailbox.splice(at, 1);
+    this.#context.releaseItem(item);
+    this.#invocations.buryAtOnce(slot, item, never.code, never.message);
+  }
+
+  /** Why running the command cannot help, now. Null: it may. */
+  #whyNever({ spec, type }: EntitySlot, { id, name, answer }: Command): Never | null {
+    const isKnown = answer !== null ? spec.replies.has(name) : spec.commands.has(name);
     if (!isKnown) {
-      const message = `${slot.type} has no ${command.answer !== null ? "reply handler" : "command"} '${command.name}'`;
-      return this.#invocations.buryAtOnce(slot, item, "unknown_command", message);
+      const message = `${type} has no ${answer !== null ? "reply handler" : "command"} '${name}'`;
+      return { code: "unknown_command", message };
     }
-    if (this.#context.host.refusedCommands.isConvicted(command.id))
-      return this.#invocations.buryAtOnce(slot, item, "unstorable", UNSTORABLE);
-    this.#enqueue(slot, item);
+    return this.#context.host.refusedCommands.isConvicted(id) ? { code: "unstorable", message: UNSTORABLE } : null;
   }
 
   /** The entity's slot; where there is none it is opened, and its cell read. */

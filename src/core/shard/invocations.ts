@@ -310,7 +310,7 @@ export class Invocations {
     return position;
   }
 
-  /** A command that must not run at all: running it cannot help. */
+  /** A command that must not run at all: running it cannot help. The entity's version has to be known. */
   buryAtOnce(slot: EntitySlot, item: Item, code: "unknown_command" | "unstorable", message: string): void {
     const outcome = { kind: "failed", code, message } as const;
     const position = this.bury(slot, item, outcome);

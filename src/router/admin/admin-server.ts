@@ -221,6 +221,8 @@ export class AdminServer implements ExchangeHost {
 
   #deployments(exchange: Exchange, method: string | undefined, rest: readonly string[]): Refusal | null {
     const { registration } = this.#options;
+    if (!registration.isOpen)
+      return { code: "starting", detail: "what is registered has not been read yet", retryAfterMs: 1_000 };
     const [id, action] = rest;
     if (id === undefined) {
       if (method === "GET") return listDeployments(exchange, registration);

@@ -7,9 +7,8 @@ import type { ClosedRange, NodeDocument, ShardDescriptor } from "../../core/owne
 import { nodeKey } from "../../core/ownership/documents.js";
 import { type GoingBackCode, goneBack } from "../../core/ownership/going-back.js";
 import type { SegmentReference } from "../../core/store/segment-reference.js";
-import { NO_METER } from "../../ports/request-meter.js";
 import { documentCodec } from "../../protocol/record/document-codec.js";
-import { openStorage, type Storage, type StorageSettings } from "./storage.js";
+import { openAnsweringStorage, type Storage, type StorageSettings } from "./storage.js";
 import { type Damage, type DamageCode, damageOfRange, damageOfSegments } from "./stored-damage.js";
 import { answered, type StoredShard, StoreFailed, storedShards } from "./stored-shards.js";
 
@@ -35,7 +34,7 @@ export async function* restorePrevious(
   settings: StorageSettings,
   named: readonly number[] | null,
 ): AsyncGenerator<ShardRestored> {
-  const storage = await openStorage(settings, NO_METER);
+  const storage = await openAnsweringStorage(settings);
   try {
     const stored = await storedShards(storage.directory);
     const clusterId = stored?.clusterId ?? new Uint8Array(0);

@@ -14,11 +14,10 @@ import {
 import { AwsProblem } from "../../aws/aws-problem.js";
 import { awsFailure } from "../../aws/failure.js";
 import type { SegmentReference } from "../../core/store/segment-reference.js";
-import { NO_METER } from "../../ports/request-meter.js";
 import { keyOfName } from "../../snapshots-s3/object-key.js";
 import { s3Client } from "../../snapshots-s3/s3-requests.js";
 import type { S3SnapshotSettings } from "../config/settings.js";
-import { awsOf, openStorage, type StorageSettings } from "./storage.js";
+import { awsOf, openAnsweringStorage, type StorageSettings } from "./storage.js";
 import { storedShards } from "./stored-shards.js";
 
 export interface RestoredSegment {
@@ -37,7 +36,7 @@ export async function* restoreSegments(
   settings: StorageSettings,
   { bucket, prefix }: S3SnapshotSettings,
 ): AsyncGenerator<RestoredSegment> {
-  const storage = await openStorage(settings, NO_METER);
+  const storage = await openAnsweringStorage(settings);
   const client = s3Client(awsOf(settings), SOCKETS_MAX);
   try {
     const stored = await storedShards(storage.directory);

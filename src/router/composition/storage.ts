@@ -5,13 +5,14 @@
 
 import { AwsProblem, type AwsProblemCode } from "../../aws/aws-problem.js";
 import type { AwsSettings } from "../../aws/client-options.js";
+import { mayPass } from "../../aws/first-answer.js";
 import { LocalDirectory } from "../../directory-local/local-directory.js";
 import { MemoryDirectory } from "../../directory-memory/memory-directory.js";
 import { LocalJournal } from "../../journal-local/local-journal.js";
 import { MemoryJournal } from "../../journal-memory/memory-journal.js";
 import type { DirectoryPort } from "../../ports/directory.js";
 import type { JournalPort } from "../../ports/journal.js";
-import type { RequestMeter } from "../../ports/request-meter.js";
+import { NO_METER, type RequestMeter } from "../../ports/request-meter.js";
 import type { SnapshotPort } from "../../ports/snapshots.js";
 import { LocalSnapshots } from "../../snapshots-local/local-snapshots.js";
 import { MemorySnapshots } from "../../snapshots-memory/memory-snapshots.js";
@@ -26,6 +27,11 @@ export interface Storage {
   readonly directory: DirectoryPort;
   readonly snapshots: SnapshotPort;
   readonly compactor: MergeThread;
+  /**
+   * Asks the tables that have not answered yet. Null: all have. What is given may pass by itself; throws AwsProblem for what
+   * waiting does not mend.
+   */
+  silence(): Promise<AwsProblem | null>;
   close(): Promise<void>;
 }
 
@@ -38,23 +44,63 @@ interface OpeningParts {
   readonly meter: RequestMeter;
 }
 
-/** Throws StorageProblem or AwsProblem where something cannot be opened; nothing is left open then. */
+/**
+ * Throws StorageProblem or AwsProblem where something cannot be opened; nothing is left open then. What may pass by itself
+ * does not keep it from being opened: see `silence`.
+ */
 export async function openStorage(settings: StorageSettings, meter: RequestMeter): Promise<Storage> {
   const folders = new LocalFolders();
   const parts = { cluster: settings.cluster, aws: awsOf(settings), folders, meter };
   try {
-    const journal = folders.add(await openJournal(settings.journal, parts));
-    const directory = folders.add(await openDirectory(settings.directory, parts));
+    const tables: Table[] = [];
+    const journal = folders.add(await openJournal(settings.journal, parts, tables));
+    const directory = folders.add(await openDirectory(settings.directory, parts, tables));
     const snapshots = folders.add(await openSnapshots(settings.snapshots, parts));
     const compactor = folders.add(new MergeThread(snapshots));
-    return { journal, directory, snapshots, compactor, close: () => folders.close() };
+    return { journal, directory, snapshots, compactor, silence: () => silenceOf(tables), close: () => folders.close() };
   } catch (error) {
     await folders.close();
     throw error;
   }
 }
 
-async function openJournal(settings: JournalSettings, { cluster, aws, folders, meter }: OpeningParts): Promise<JournalPort> {
+/** For commands that do not wait: as `openStorage`, but every table has answered, or AwsProblem is thrown. */
+export async function openAnsweringStorage(settings: StorageSettings): Promise<Storage> {
+  const storage = await openStorage(settings, NO_METER);
+  try {
+    const problem = await storage.silence();
+    if (problem === null) return storage;
+    throw problem;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+interface Table {
+  silence(): Promise<AwsProblem | null>;
+}
+
+async function silenceOf(tables: readonly Table[]): Promise<AwsProblem | null> {
+  for (const table of tables) {
+    const problem = await table.silence();
+    if (problem === null) continue;
+    if (mayPass(problem.code)) return problem;
+    throw problem;
+  }
+  return null;
+}
+
+function kept<Opened extends Table>(table: Opened, tables: Table[]): Opened {
+  tables.push(table);
+  return table;
+}
+
+async function openJournal(
+  settings: JournalSettings,
+  { cluster, aws, folders, meter }: OpeningParts,
+  tables: Table[],
+): Promise<JournalPort> {
   switch (settings.kind) {
     case "memory":
       return new MemoryJournal();
@@ -66,7 +112,7 @@ async function openJournal(settings: JournalSettings, { cluster, aws, folders, m
     case "dynamodb": {
       const { DynamoJournal } = await import("../../journal-dynamo/dynamo-journal.js");
       const { table, ttlMs } = settings;
-      return DynamoJournal.open({ aws, table, cluster, ttlMs, clock: systemClock, meter });
+      return kept(await DynamoJournal.open({ aws, table, cluster, ttlMs, clock: systemClock, meter }), tables);
     }
   }
 }
@@ -74,6 +120,7 @@ async function openJournal(settings: JournalSettings, { cluster, aws, folders, m
 async function openDirectory(
   settings: DirectorySettings,
   { cluster, aws, folders, meter }: OpeningParts,
+  tables: Table[],
 ): Promise<DirectoryPort> {
   switch (settings.kind) {
     case "memory":
@@ -82,7 +129,8 @@ async function openDirectory(
       return LocalDirectory.open(await folders.open(settings.path), settings.path);
     case "dynamodb": {
       const { DynamoDirectory } = await import("../../directory-dynamo/dynamo-directory.js");
-      return DynamoDirectory.open({ aws, table: settings.table, cluster, clock: systemClock, meter });
+      const { table } = settings;
+      return kept(await DynamoDirectory.open({ aws, table, cluster, clock: systemClock, meter }), tables);
     }
   }
 }
@@ -107,12 +155,20 @@ async function openSnapshots(settings: SnapshotSettings, { aws, folders, meter }
  * not to start: the stores of the shards wait for S3.
  */
 async function reachable(snapshots: S3Snapshots, bucket: string): Promise<SnapshotPort> {
-  const outcome = await snapshots.read("start-probe", 0, 1);
-  const problem = outcome.kind === "failed" ? LASTING.find((code) => code === outcome.code) : undefined;
-  if (outcome.kind !== "failed" || problem === undefined) return snapshots;
+  const answered = new AbortController();
+  const outcome = await Promise.race([
+    snapshots.read("start-probe", 0, 1).finally(() => answered.abort()),
+    systemClock.sleep(BUCKET_PATIENCE_MS, answered.signal),
+  ]);
+  if (outcome?.kind !== "failed") return snapshots;
+  const problem = LASTING.find((code) => code === outcome.code);
+  if (problem === undefined) return snapshots;
   await snapshots.close();
   throw new AwsProblem(problem, `Bucket ${bucket}: ${outcome.message}`);
 }
+
+/** As long as a table has for one answer. */
+const BUCKET_PATIENCE_MS = 3_000;
 
 const LASTING: readonly AwsProblemCode[] = [
   "aws_bucket_missing",

@@ -13,9 +13,26 @@ interface Refused {
   readonly reasons: readonly Incompatibility[];
 }
 
+interface Failure {
+  readonly message: string;
+  readonly code?: string;
+}
+
 interface Changed {
   readonly kind: "changed";
   readonly book: DeploymentBook;
+}
+
+/** The directory could not be read: what it holds is not known. */
+export class DirectoryUnread extends Error {
+  override readonly name = "DirectoryUnread";
+  /** Of what is wrong with the store, where it has one (docs/errors.md). */
+  readonly code: string | undefined;
+
+  constructor(message: string, code: string | undefined) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** Somebody else changes the book at the same time, again and again: give up rather than go on for ever. */
@@ -42,17 +59,18 @@ export class BookStore {
     return this.#book;
   }
 
-  /** Throws `BookProblem`, or an error where the directory cannot be read. */
+  /** Throws `BookProblem`, and `DirectoryUnread`: then it may be called again. */
   async open(): Promise<void> {
-    const failure = await this.#read();
-    if (failure !== null) throw new Error(`the deployments cannot be read from the directory: ${failure}`);
+    const failure = await this.#inTurn(() => this.#read());
+    if (failure === null) return;
+    throw new DirectoryUnread(`the deployments cannot be read from the directory: ${failure.message}`, failure.code);
   }
 
   /** Looks whether somebody else has changed the book. Null, or why nobody can say: what was known stays as it is. */
   refresh(): Promise<string | null> {
     return this.#inTurn(async () => {
       try {
-        return await this.#read(true);
+        return (await this.#read(true))?.message ?? null;
       } catch (error) {
         if (error instanceof BookProblem) return `${error.code}: ${error.message}`;
         throw error;
@@ -73,7 +91,7 @@ export class BookStore {
       const swapped = await this.#directory.swap(BOOK_KEY, this.#token, { token, body: encodeBook(decision.book) });
       if (swapped.kind !== "happened") {
         const failure = await this.#read();
-        if (failure !== null) return refused("directory_failed", failure);
+        if (failure !== null) return refused("directory_failed", failure.message);
         // After `unknown`: it may have happened all the same. If it has not, deciding again is harmless.
         if (this.#token !== token) continue;
       }
@@ -97,26 +115,27 @@ export class BookStore {
     return null;
   }
 
-  /** Null: not in the directory. Throws where it cannot be read. */
+  /** Null: not in the directory. Throws `DirectoryUnread`. */
   async manifest(id: string): Promise<Uint8Array | null> {
     const known = this.#manifestById.get(id);
     if (known !== undefined) return known;
     if (!/^d-[0-9a-f]{12}$/.test(id)) return null;
     const read = await this.#directory.read(manifestKey(id));
-    if (read.kind === "failed") throw new Error(`the manifest of ${id} cannot be read from the directory: ${read.message}`);
+    if (read.kind === "failed")
+      throw new DirectoryUnread(`the manifest of ${id} cannot be read from the directory: ${read.message}`, read.code);
     if (read.kind === "absent") return null;
     this.#manifestById.set(id, read.document.body);
     return read.document.body;
   }
 
   /** Null, or why it failed. `mustExist`: a book that was there and is gone tells nothing. */
-  async #read(mustExist = false): Promise<string | null> {
+  async #read(mustExist = false): Promise<Failure | null> {
     const read = await this.#directory.read(BOOK_KEY);
     switch (read.kind) {
       case "failed":
-        return read.message;
+        return read;
       case "absent":
-        if (mustExist && this.#token !== null) return `the document '${BOOK_KEY}' is gone`;
+        if (mustExist && this.#token !== null) return { message: `the document '${BOOK_KEY}' is gone` };
         this.#token = null;
         this.#book = EMPTY_BOOK;
         return null;

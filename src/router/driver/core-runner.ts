@@ -84,8 +84,9 @@ export class CoreRunner implements CoreLink {
     this.#resolveStarted = resolveStarted;
   }
 
-  /** Starts the first incarnation. Placements of types must be known before. */
+  /** Starts the first incarnation, if no stop was asked for meanwhile. Placements of types must be known before. */
   start(): void {
+    if (this.#isStopping) return;
     if (this.#cancelSweep === null) this.#sweep();
     const { settings, tools, ports, entropy, observer } = this.#options;
     const incarnation = Buffer.from(entropy.bytes(9)).toString("base64url").replaceAll(/[-_]/g, "x");
@@ -180,6 +181,11 @@ export class CoreRunner implements CoreLink {
     else this.#incarnation.submit({ kind: "stopAsked" });
   }
 
+  /** Ends without having started: `code` has an entry in docs/errors.md. */
+  refuse(code: string, message: string): void {
+    this.#finish({ kind: "refused", code, message });
+  }
+
   /** Ends now. Nothing durable is lost; the next start replays. */
   abandon(): void {
     this.#isStopping = true;
@@ -254,7 +260,7 @@ export class CoreRunner implements CoreLink {
       return this.#finish({ kind: "broken", message: `the router does not stay up: ${reason.message}` });
     log.warn({ reason: reason.message }, "the incarnation is over; a new one starts");
     ports.clock.after(RESTART_AFTER_MS * 2 ** Math.min(this.#failedStarts, FAILED_STARTS_MAX), () => {
-      if (!this.#isStopping) this.start();
+      this.start();
     });
   }
 

@@ -10,6 +10,8 @@ import type { TypeCatalog } from "./type-catalog.js";
 
 type EntityTarget = Exclude<Target, { readonly kind: "error" | "bad" }>;
 
+const TYPES_UNREAD = "the router is starting: it has not read yet what is registered";
+
 /** Null: the request is under way, and will be answered. */
 export function serveEntity(
   context: RouteContext,
@@ -41,6 +43,7 @@ function mayUse(caller: Caller, type: string): boolean {
 }
 
 function unknownType(types: TypeCatalog, name: string): Refusal {
+  if (!types.isOpen) return { code: "starting", detail: TYPES_UNREAD, retryAfterMs: 1_000 };
   const undiscovered = types.undiscovered();
   if (undiscovered.length > 0) {
     const detail = `no entity type '${shown(name)}' is known yet; still asking ${undiscovered.length} endpoint(s) what they serve`;

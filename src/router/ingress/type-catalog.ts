@@ -2,6 +2,8 @@
 import type { EntityType } from "../../core/entity/entity-type.js";
 
 export interface TypeCatalog {
+  /** False: nobody knows yet which types there are. */
+  readonly isOpen: boolean;
   get(name: string): EntityType | undefined;
   /** Sorted. */
   names(): readonly string[];

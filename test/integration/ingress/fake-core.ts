@@ -80,5 +80,6 @@ export function cartType(policy: Partial<TypePolicy> = {}): EntityType {
 
 export function catalog(types: readonly EntityType[], undiscovered: readonly string[] = []): TypeCatalog {
   const byName = new Map(types.map((type) => [type.name, type]));
-  return { get: (name) => byName.get(name), names: () => [...byName.keys()].sort(), undiscovered: () => undiscovered };
+  const names = (): readonly string[] => [...byName.keys()].sort();
+  return { isOpen: true, get: (name) => byName.get(name), names, undiscovered: () => undiscovered };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
-import { cartType } from "./fake-core.js";
+import { cartType, catalog } from "./fake-core.js";
 import { ask, post, raw, withIngress } from "./running-ingress.js";
 
 const ADD = "/shop/cart/c1/add";
@@ -134,8 +134,15 @@ describe("hostile input at the ingress", () => {
     });
   });
 
+  it("says 503 while nobody knows what is registered", async () => {
+    await withIngress({ types: { ...catalog([]), isOpen: false } }, async ({ url }) => {
+      const reply = await post(url + ADD, "1");
+      assert.deepEqual([reply.status, reply.code], [503, "starting"]);
+    });
+  });
+
   it("says 503 while configured endpoints have not said what they serve", async () => {
-    const types = { get: () => undefined, names: () => [], undiscovered: () => ["http://localhost:9000"] };
+    const types = catalog([], ["http://localhost:9000"]);
     await withIngress({ types }, async ({ url }) => {
       const reply = await post(url + ADD, "1");
       assert.deepEqual([reply.status, reply.code], [503, "function_unavailable"]);
