@@ -107,6 +107,7 @@ export class RouterCore {
       // What nobody is served is answered here, with the reason.
       isServedHere: (shard) => this.#node?.serving(shard) != null || this.#node?.refusalOf(shard) != null,
       isComing: (shard) => this.#phase !== "stopping" && this.#node?.holdings.isComing(shard) === true,
+      isStranded: (shard) => this.#node?.holdings.isStranded(shard) === true,
       serve: (asked) => this.#requests.take(asked),
       shardOf: (asked) => {
         const address = addressOf(asked);

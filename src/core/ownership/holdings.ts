@@ -128,6 +128,11 @@ export class Holdings {
     return this.#isOnItsWay(shard) || this.#parts.map.of(shard).owner === this.#parts.incarnation;
   }
 
+  /** Ours by its descriptor, and not to be opened any more, as the node stops: whoever comes after it claims the shard. */
+  isStranded(shard: number): boolean {
+    return this.#isClosed && !this.#isOnItsWay(shard) && this.#parts.map.of(shard).owner === this.#parts.incarnation;
+  }
+
   /**
    * Why nobody is served the shard, though it is nobody else's to serve: its descriptor cannot be read. A node that had it
    * open before goes on, and is asked as long as it lives.
@@ -472,8 +477,9 @@ export class Holdings {
     this.#handedOff++;
     this.#holdingByShard.delete(handOff.shard.shard);
     this.#keepList();
-    map.seen(descriptor, token);
+    // First: the next owner has to know before it is asked for what waits here.
     this.#tell(descriptor);
+    map.seen(descriptor, token);
     gone(handOff.shard, handOff.ownRangeFrom);
     this.changed();
   }

@@ -50,7 +50,11 @@ export class PeerTalk {
     const { forwarding, served } = this.#parts;
     switch (frame.kind) {
       case "asked":
-        if (frame.shard >= 0 && frame.epoch > node.map.of(frame.shard).epoch) node.holdings.reread(frame.shard);
+        if (frame.shard >= 0 && frame.epoch > node.map.of(frame.shard).epoch) {
+          // The sender has heard sooner that the shard is ours. The directory decides; until it has said so the request waits.
+          node.map.told(frame.shard, frame.epoch, this.#parts.incarnation);
+          node.holdings.reread(frame.shard);
+        }
         return this.#parts.take(served.adopt(from, frame.asked));
       case "askerLeft": {
         const request = served.left(from, frame.request);
