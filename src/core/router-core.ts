@@ -324,7 +324,7 @@ export class RouterCore {
         if (input.prefix === VALUE_PREFIX) return this.#node?.values?.listed(input.outcome, this.#tickMs);
         return this.#node?.orphans.listed(input.outcome, this.#tickMs);
       case "store":
-        return this.#node?.holdings.of(input.shard)?.shard.stored([input.input]);
+        return this.#node?.holdings.stored(input.shard, input.input);
       case "planChanged":
         return this.#node?.membership.lookSoon();
       case "leaveAsked":

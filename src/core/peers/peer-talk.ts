@@ -81,6 +81,10 @@ export class PeerTalk {
         return;
       case "handOffAsked":
         return node.holdings.handOffAsked(from, frame.shard, frame.epoch);
+      case "shardShown":
+        return node.holdings.shown(from, frame.shard, { token: frame.token, body: frame.descriptor });
+      case "handOffAwaited":
+        return node.holdings.handOffAwaited(from, frame.shard, frame.epoch);
       case "notHere":
         node.gone(frame.incarnation);
         return this.lost(frame.incarnation);
