@@ -436,10 +436,13 @@ export class Holdings {
 
   /** A shard that should be here and is not. */
   #seek(shard: number, owner: LogId | null): void {
-    const { formers, membership } = this.#parts;
+    const { formers, membership, map } = this.#parts;
     if (owner !== null && membership.isLiving(owner) && !formers.isOver(owner)) return this.#ask(shard, owner);
     this.#askedAtMs.delete(shard);
     if (owner === null || formers.isOver(owner)) return this.#claim(shard);
+    // Until its log has ended there is time to read what a claim will need; its descriptor changes no more, or hardly.
+    const { standing } = map.of(shard);
+    if (standing !== null && !this.#ahead.has(shard)) this.#ahead.begin(standing.descriptor);
     if (membership.of(owner) === null) formers.lookFor(owner);
   }
 
@@ -542,7 +545,8 @@ export class Holdings {
 
   #readAhead(shard: number, epoch: number): void {
     const { owner } = this.#parts.map.of(shard);
-    if (owner !== null) this.#parts.send(owner, { kind: "handOffAwaited", shard, epoch });
+    if (owner !== null && this.#parts.membership.isLiving(owner))
+      this.#parts.send(owner, { kind: "handOffAwaited", shard, epoch });
   }
 
   #kept({ shard }: HandOff): void {

@@ -1,6 +1,7 @@
 /**
- * What is read of a shard before it comes: its owner has shown what it will be made of, and serves until this node says that
- * it has read what an opening reads of the segments. Behind the swap there are then only the last records of its log to read.
+ * What is read of a shard before it comes. A living owner has shown what it will be made of, and serves until this node says
+ * that it has read what an opening reads of the segments; a dead one's is read while its log is brought to its end. Behind
+ * the swap there are then only records of a log to read.
  *
  * Nothing hangs on it. A store that was read ahead is used where the shard comes with the very same segments; else it is dropped.
  */
@@ -43,6 +44,10 @@ export class ReadAhead {
 
   constructor(parts: ReadAheadParts) {
     this.#parts = parts;
+  }
+
+  has(shard: number): boolean {
+    return this.#aheadByShard.has(shard);
   }
 
   /** `descriptor`: as it stands, of the present owner. */

@@ -75,9 +75,11 @@ export class PeerTalk {
         return node.delivery.acknowledged(frame);
       case "shardMoved":
         node.map.told(frame.shard, frame.epoch, frame.owner);
-        // The directory decides whether it is so; until it was asked, nothing is opened.
+        // The directory decides whether it is so; until it was asked, or its document was shown, nothing is opened.
         // Of no owner is one that was split, most of all.
-        if (frame.owner === this.#parts.incarnation || frame.owner === null) node.holdings.reread(frame.shard);
+        if (frame.owner === null || (frame.owner === this.#parts.incarnation && node.map.of(frame.shard).standing === null)) {
+          node.holdings.reread(frame.shard);
+        }
         return;
       case "handOffAsked":
         return node.holdings.handOffAsked(from, frame.shard, frame.epoch);
