@@ -107,6 +107,7 @@ export class RouterCore {
       // What nobody is served is answered here, with the reason.
       isServedHere: (shard) => this.#node?.serving(shard) != null || this.#node?.refusalOf(shard) != null,
       isComing: (shard) => this.#phase !== "stopping" && this.#node?.holdings.isComing(shard) === true,
+      isStranded: (shard) => this.#node?.holdings.isStranded(shard) === true,
       serve: (asked) => this.#requests.take(asked),
       shardOf: (asked) => {
         const address = addressOf(asked);
@@ -323,7 +324,7 @@ export class RouterCore {
         if (input.prefix === VALUE_PREFIX) return this.#node?.values?.listed(input.outcome, this.#tickMs);
         return this.#node?.orphans.listed(input.outcome, this.#tickMs);
       case "store":
-        return this.#node?.holdings.of(input.shard)?.shard.stored([input.input]);
+        return this.#node?.holdings.stored(input.shard, input.input);
       case "planChanged":
         return this.#node?.membership.lookSoon();
       case "leaveAsked":

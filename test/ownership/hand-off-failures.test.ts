@@ -36,6 +36,10 @@ function isSwapTo(effect: Effect, owner: string): boolean {
   return documentCodec.decodeDescriptor(effect.document.body, CLUSTER_ID).owner === owner;
 }
 
+function outcomeOf(bench: CoreBench, request: number): void {
+  assert.equal(bench.codeOf(request), "outcome", JSON.stringify(bench.answers.get(request)));
+}
+
 /** What the router writes to the snapshot store comes to nothing. */
 function withoutSnapshots(bench: CoreBench): void {
   bench.intercept = (effect): Input | null | undefined =>
@@ -117,6 +121,36 @@ describe("after the swap", () => {
     cluster.until("all are back", () => cluster.shardsOf("a-1").length === SHARDS);
     writeAll(cluster, one);
     assertVersions(cluster, one, 2);
+  });
+
+  test("a next owner that is told to stop before it hears of it stops soon, is not asked over and over, and the shard goes on", () => {
+    const cluster = new ClusterBench();
+    const one = cluster.start("a-1");
+    writeAll(cluster, one);
+    const other = cluster.add("b-1");
+    const theirs: number[] = [];
+    const ours: number[] = [];
+    let stoppedAtMs = 0;
+    one.intercept = (effect): Input | null | undefined => {
+      if (!isSwapTo(effect, "b-1") || effect.kind !== "swapDocument" || stoppedAtMs > 0) return undefined;
+      if (other.core.phase !== "open") return null;
+      stoppedAtMs = cluster.nowMs;
+      const id = ID_BY_SHARD[Number(effect.key.slice(-6))] ?? "";
+      theirs.push(other.put(id, LEDGER));
+      ours.push(one.put(id, LEDGER));
+      other.give({ kind: "stopAsked" });
+      return undefined;
+    };
+    cluster.until("it was told to stop", () => stoppedAtMs > 0);
+    cluster.frames.length = 0;
+    cluster.until("it has stopped", () => other.ended !== null, 2_000);
+    assert.deepEqual(other.ended, { kind: "stopped" });
+    const asked = cluster.frames.filter(({ to, frame }) => to === "b-1" && frame.kind === "asked").length;
+    assert.ok(asked <= 20, `it was asked ${asked} times within ${cluster.nowMs - stoppedAtMs} ms`);
+    for (const request of theirs) assert.notEqual(other.codeOf(request), null, "who asked it has an answer");
+    cluster.until("the shard is back", () => cluster.shardsOf("a-1").length === SHARDS, 3_000);
+    cluster.run(1_000);
+    for (const request of ours) outcomeOf(one, request);
   });
 
   test("when both die, a third finds all that was written", () => {

@@ -83,6 +83,76 @@ describe("a second router", () => {
   });
 });
 
+describe("what an opening reads is read before anybody waits for it", () => {
+  /** Reads of a shard's segments and of its descriptor, and swaps of that: by shard, in order. */
+  function watched(bench: CoreBench, log: { readonly shard: number; readonly what: string }[]): void {
+    bench.intercept = (effect) => {
+      if (effect.kind === "store") log.push({ shard: effect.shard, what: effect.effect.kind });
+      else if ("key" in effect && effect.key.startsWith("shard/"))
+        log.push({ shard: Number(effect.key.slice(6)), what: effect.kind });
+      return undefined;
+    };
+  }
+
+  /** What was done of a shard, and what of it behind the last swap of its descriptor, before it has another owner. */
+  function around(log: readonly { readonly shard: number; readonly what: string }[], shard: number) {
+    const done = log.filter((one) => one.shard === shard).map(({ what }) => what);
+    return { before: done.slice(0, done.lastIndexOf("swapDocument")), behind: done.slice(done.lastIndexOf("swapDocument")) };
+  }
+
+  test("at a hand-off: behind the swap the next owner reads neither segments nor the descriptor", () => {
+    const cluster = new ClusterBench();
+    const one = cluster.start("a-1");
+    writeAll(cluster, one);
+    const log: { readonly shard: number; readonly what: string }[] = [];
+    watched(one, log);
+    const other = cluster.add("b-1");
+    watched(other, log);
+    cluster.until("both have their share", () => cluster.shardsOf("b-1").length >= HALF - 1);
+    cluster.run(20);
+    for (const shard of cluster.shardsOf("b-1")) {
+      const { before, behind } = around(log, shard);
+      assert.ok(before.includes("readObject"), `${before}`);
+      assert.deepEqual(behind, ["swapDocument"], `shard ${shard}`);
+    }
+  });
+
+  test("at a take-over: segments are read while the log is brought to its end", () => {
+    const cluster = new ClusterBench();
+    const { one, other } = shared(cluster);
+    writeAll(cluster, other);
+    const had = cluster.shardsOf("b-1");
+    const log: { readonly shard: number; readonly what: string }[] = [];
+    watched(one, log);
+    cluster.kill("b-1");
+    cluster.until("all are back", () => cluster.shardsOf("a-1").length === SHARDS);
+    for (const shard of had) {
+      const { before, behind } = around(log, shard);
+      assert.ok(before.includes("readObject"), `${before}`);
+      assert.ok(!behind.includes("readObject"), `${behind}`);
+    }
+    assert.deepEqual(
+      versionsAt(cluster, one),
+      ID_BY_SHARD.map(() => 2),
+    );
+  });
+
+  for (const kind of ["handOffAwaited", "shardShown"] as const) {
+    test(`a shard goes all the same where every \`${kind}\` is lost`, () => {
+      const cluster = new ClusterBench();
+      cluster.isCarried = ({ frame }) => frame.kind !== kind;
+      const { one, other } = shared(cluster);
+      cluster.run(1_000);
+      for (const bench of [one, other]) {
+        assert.deepEqual(
+          versionsAt(cluster, bench),
+          ID_BY_SHARD.map(() => 1),
+        );
+      }
+    });
+  }
+});
+
 describe("who asks for a shard and should not have it", () => {
   const ask = (cluster: ClusterBench, bench: CoreBench, shard: number, epoch: number): void => {
     bench.give({ kind: "peerReceived", from: "b-1", to: "a-1", frame: { kind: "handOffAsked", shard, epoch } });

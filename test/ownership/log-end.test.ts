@@ -140,8 +140,8 @@ test("bytes that are no record of the cluster refuse the start and name their po
 
 test("a long log is walked in pieces", () => {
   const bench = new ClientBench();
-  bench.storage.record(LOG, ...Array.from({ length: 600 }, () => SOME));
-  assert.equal(sealed(bench), 601);
+  bench.storage.record(LOG, ...Array.from({ length: 2_400 }, () => SOME));
+  assert.equal(sealed(bench), 2_401);
   const reads = bench.storage.asked.flatMap((effect) => (effect.kind === "readRecords" ? [effect.position] : []));
-  assert.deepEqual(reads, [1, 257, 513, 601]);
+  assert.deepEqual(reads, [1, 1_025, 2_049, 2_401]);
 });

@@ -159,6 +159,8 @@ export const anyFrameByKind: ByKind<PeerFrame> = {
   }),
   shardMoved: record({ kind: kind("shardMoved"), shard: anyNumber, epoch: anyNumber, owner: orNull(anyLog) }),
   handOffAsked: record({ kind: kind("handOffAsked"), shard: anyNumber, epoch: anyNumber }),
+  shardShown: record({ kind: kind("shardShown"), shard: anyNumber, token: anyText, descriptor: anyBytes }),
+  handOffAwaited: record({ kind: kind("handOffAwaited"), shard: anyNumber, epoch: anyNumber }),
   notHere: record({ kind: kind("notHere"), incarnation: anyText }),
 };
 

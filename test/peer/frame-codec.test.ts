@@ -202,7 +202,7 @@ test("kinds, flags and numbers that version 1 does not have are refused", () => 
   const head = [PEER_FORMAT_VERSION, 0, 0];
   const cases: readonly (readonly [readonly number[], RegExp])[] = [
     [[0], /frame of unknown kind 0/],
-    [[12], /frame of unknown kind 12/],
+    [[14], /frame of unknown kind 14/],
     [[1, 1, 1, 9, 1], /request of unknown kind 9/],
     [[1, 1, 1, 1, 1, 32], /unknown flags 32/],
     [[3, 1, 10], /answer of unknown kind 10/],

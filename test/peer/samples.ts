@@ -95,6 +95,8 @@ export const FRAMES: readonly PeerFrame[] = [
   { kind: "shardMoved", shard: 200, epoch: 8, owner: null },
   { kind: "handOffAsked", shard: 200, epoch: 8 },
   { kind: "notHere", incarnation: TO },
+  { kind: "shardShown", shard: 200, token: "t-9", descriptor: Uint8Array.of(1, 2, 3) },
+  { kind: "handOffAwaited", shard: 200, epoch: 8 },
 ];
 
 /** What the frame is, in the words that the golden file has for it. */

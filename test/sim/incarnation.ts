@@ -319,7 +319,10 @@ function traceOfFrame(frame: PeerFrame): string {
       return `streamBroken ${frame.sourceShard}>${frame.targetShard} ${frame.stream.epoch}.${frame.stream.number} to `;
     case "shardMoved":
     case "handOffAsked":
+    case "handOffAwaited":
       return `${frame.kind} ${frame.shard}@${frame.epoch} to `;
+    case "shardShown":
+      return `shardShown ${frame.shard} ${frame.token} to `;
     default:
       return `${frame.kind} ${"request" in frame ? frame.request : ""} to `;
   }

@@ -20,6 +20,7 @@ class Bench {
     isIdle: true,
     isDirty: false,
     isLeaving: false,
+    token: "t-1",
     flush: (position: number) => {
       this.did.push(`flush ${position}`);
       this.custody.isIdle = false;
@@ -41,6 +42,7 @@ class Bench {
     {
       log: this.log as unknown as LogWriter,
       isLiving: () => this.isLiving,
+      show: () => this.did.push(`show ${this.custody.token}`),
       handedOver: () => this.did.push("handed over"),
       kept: () => this.did.push("kept"),
     },
@@ -54,6 +56,13 @@ class Bench {
     return [...this.did];
   }
 
+  /** What a turn has done in which the next owner has read ahead what it was shown. */
+  shown(tickMs: number): string[] {
+    assert.deepEqual(this.turn(tickMs), ["show t-1"]);
+    this.handOff.awaited();
+    return this.turn(tickMs);
+  }
+
   swapped(): string[] {
     this.did.length = 0;
     this.#swapped();
@@ -65,7 +74,7 @@ const GOING = ["close", "hand over to b-1, behind 5"];
 
 test("a shard with nothing to flush, at rest and durable, goes at once; it is another's when the swap has happened", () => {
   const bench = new Bench();
-  assert.deepEqual(bench.turn(1), ["pause", ...GOING]);
+  assert.deepEqual(bench.shown(1), ["pause", ...GOING]);
   assert.equal(bench.custody.isLeaving, true);
   assert.equal(bench.handOff.ownRangeFrom, 4);
   assert.equal(bench.handOff.wakeAtMs(1), Infinity);
@@ -82,7 +91,7 @@ describe("while it is flushed", () => {
     assert.equal(bench.handOff.isDraining, false);
     assert.deepEqual(bench.turn(100), []);
     bench.custody.isIdle = true;
-    assert.deepEqual(bench.turn(200), ["pause", ...GOING]);
+    assert.deepEqual(bench.shown(200), ["pause", ...GOING]);
   });
 
   test("it waits for a flush that was under way before, and then makes its own", () => {
@@ -106,6 +115,46 @@ describe("while it is flushed", () => {
   });
 });
 
+describe("while its next owner reads ahead", () => {
+  test("it serves, and begins no flush and no merge", () => {
+    const bench = new Bench();
+    assert.deepEqual(bench.turn(1), ["show t-1"]);
+    assert.equal(bench.handOff.isDraining, false);
+    assert.equal(bench.custody.isLeaving, true);
+    assert.deepEqual(bench.turn(500), []);
+  });
+
+  test("a merge that ends meanwhile is shown, too, and read", () => {
+    const bench = new Bench();
+    bench.turn(1);
+    bench.custody.isIdle = false;
+    bench.handOff.awaited();
+    assert.deepEqual(bench.turn(2), []);
+    bench.custody.isIdle = true;
+    bench.custody.token = "t-2";
+    assert.deepEqual(bench.turn(3), ["show t-2"]);
+    assert.deepEqual(bench.turn(4), []);
+    bench.handOff.awaited();
+    assert.deepEqual(bench.turn(5), ["pause", ...GOING]);
+  });
+
+  test("it goes without, when nothing is heard; the moment is told", () => {
+    const bench = new Bench();
+    bench.turn(1);
+    const goesAtMs = bench.handOff.wakeAtMs(1);
+    assert.deepEqual(bench.turn(goesAtMs - 1), []);
+    assert.deepEqual(bench.turn(goesAtMs), ["pause", ...GOING]);
+  });
+
+  test("it stays when the next owner is gone", () => {
+    const bench = new Bench();
+    bench.turn(1);
+    bench.isLiving = false;
+    assert.deepEqual(bench.turn(2), ["kept"]);
+    assert.equal(bench.custody.isLeaving, false);
+  });
+});
+
 describe("while it drains", () => {
   for (const [what, spoil, mend] of [
     ["its last entry is durable", (bench: Bench) => (bench.log.durable = 4), (bench: Bench) => (bench.log.durable = 5)],
@@ -123,7 +172,7 @@ describe("while it drains", () => {
     test(`it is not handed over before ${what}`, () => {
       const bench = new Bench();
       spoil(bench);
-      assert.deepEqual(bench.turn(1), ["pause"]);
+      assert.deepEqual(bench.shown(1), ["pause"]);
       assert.equal(bench.handOff.isDraining, true);
       assert.ok(bench.handOff.wakeAtMs(1) > 1);
       assert.deepEqual(bench.turn(50), []);
@@ -135,7 +184,7 @@ describe("while it drains", () => {
   test("an invocation that takes long is not waited for: it runs again at the next owner", () => {
     const bench = new Bench();
     bench.shard.isRunning = true;
-    bench.turn(1);
+    bench.shown(1);
     assert.deepEqual(bench.turn(100), []);
     assert.deepEqual(bench.turn(101), GOING);
   });
@@ -144,7 +193,7 @@ describe("while it drains", () => {
     for (const spoil of ["log", "owner"] as const) {
       const bench = new Bench();
       bench.log.durable = 4;
-      bench.turn(1);
+      bench.shown(1);
       if (spoil === "owner") bench.isLiving = false;
       const atMs = spoil === "owner" ? 2 : 2_002;
       assert.deepEqual(bench.turn(atMs), ["unpause", "kept"], spoil);

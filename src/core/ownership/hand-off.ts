@@ -1,11 +1,12 @@
 /**
  * The planned hand-off of one shard, asked for by its next owner (RULES.md 8):
  *
- *   flushing ──written──> draining ──nothing runs, all durable──> swapping ──one CAS──> handed over
- *      └──────────────── the next owner is gone, or it takes too long ────────> kept
+ *   flushing ──written──> shown ──read ahead──> draining ──nothing runs, all durable──> swapping ──one CAS──> handed over
+ *      └──────────────── the next owner is gone, or it takes too long ──────────────> kept
  *
- * It serves while it flushes. While it drains nothing new begins: what arrives waits at the node, and goes on to the next
- * owner. The descriptor alone says where our part of its log ends. Once the swap is sent there is no way back.
+ * It serves while it flushes, and while the next owner reads ahead what the flush has written. While it drains nothing new
+ * begins: what arrives waits at the node, and goes on to the next owner. The descriptor alone says where our part of its log
+ * ends. Once the swap is sent there is no way back.
  */
 import type { LogWriter } from "../log/log-writer.js";
 import type { LogId } from "../log/record.js";
@@ -15,6 +16,8 @@ import type { Custody } from "./custody.js";
 
 /** The snapshot store may be slow: then the shard stays where it is. */
 const FLUSH_MS_MAX = 30_000;
+/** A next owner that says nothing gets the shard all the same, and reads it while callers wait. */
+const READ_AHEAD_MS_MAX = 1_000;
 /** What runs longer is dropped, and runs again at the next owner: functions run at least once. */
 const RUNNING_MS_MAX = 100;
 /** Reads of the store that do not come back, or appends: the shard serves again. */
@@ -23,6 +26,8 @@ const DRAIN_MS_MAX = 2_000;
 export interface HandOffTools {
   readonly log: LogWriter;
   isLiving(log: LogId): boolean;
+  /** Shows the next owner what the shard is made of now, so that it reads ahead. */
+  show(handOff: HandOff): void;
   /** The shard is the next owner's: its descriptor says so. */
   handedOver(handOff: HandOff): void;
   /** It stays, and serves as before. */
@@ -34,9 +39,13 @@ export class HandOff {
   readonly custody: Custody;
   readonly to: LogId;
   readonly #tools: HandOffTools;
-  #status: "flushing" | "draining" | "swapping" = "flushing";
+  #status: "flushing" | "shown" | "draining" | "swapping" = "flushing";
   #hasFlushed = false;
   readonly #beganAtMs: number;
+  #shownAtMs = 0;
+  /** Of the descriptor that was shown: what a merge has written since is shown anew. */
+  #shownToken = "";
+  #isAwaited = false;
   #drainingSinceMs = 0;
   #ownRangeFrom: number | null = null;
 
@@ -50,7 +59,12 @@ export class HandOff {
 
   /** Nothing new is begun for the shard: whoever asks for it waits. */
   get isDraining(): boolean {
-    return this.#status !== "flushing";
+    return this.#status === "draining" || this.#status === "swapping";
+  }
+
+  /** The next owner has read ahead what it was shown. */
+  awaited(): void {
+    this.#isAwaited = true;
   }
 
   /** The first position of our log that the next owner still needs, if any. */
@@ -63,6 +77,8 @@ export class HandOff {
     switch (this.#status) {
       case "flushing":
         return this.#flush(tickMs);
+      case "shown":
+        return this.#await(tickMs);
       case "draining":
         return this.#drain(tickMs);
       case "swapping":
@@ -73,8 +89,21 @@ export class HandOff {
   }
 
   wakeAtMs(tickMs: number): number {
-    if (this.#status === "swapping") return Infinity;
-    return this.#status === "draining" ? tickMs + DRAIN_LOOK_MS : this.#beganAtMs + FLUSH_MS_MAX;
+    switch (this.#status) {
+      case "flushing":
+        return this.#beganAtMs + FLUSH_MS_MAX;
+      case "shown":
+        // Until it is idle only its store brings it on.
+        return this.#isAwaited || tickMs >= this.#shownAtMs + READ_AHEAD_MS_MAX
+          ? tickMs + DRAIN_LOOK_MS
+          : this.#shownAtMs + READ_AHEAD_MS_MAX;
+      case "draining":
+        return tickMs + DRAIN_LOOK_MS;
+      case "swapping":
+        return Infinity;
+      default:
+        return unreachable(this.#status);
+    }
   }
 
   #flush(tickMs: number): void {
@@ -84,9 +113,27 @@ export class HandOff {
       this.#hasFlushed = true;
       return this.custody.flush(this.#tools.log.cut(tickMs));
     }
+    this.#status = "shown";
+    this.#shownAtMs = tickMs;
+    this.custody.isLeaving = true;
+    this.#await(tickMs);
+  }
+
+  #await(tickMs: number): void {
+    const waitedMs = tickMs - this.#shownAtMs;
+    if (!this.#tools.isLiving(this.to) || waitedMs > READ_AHEAD_MS_MAX + DRAIN_MS_MAX) {
+      this.custody.isLeaving = false;
+      return this.#tools.kept(this);
+    }
+    if (!this.custody.isIdle) return;
+    if (this.#shownToken !== this.custody.token) {
+      this.#shownToken = this.custody.token;
+      this.#isAwaited = false;
+      this.#tools.show(this);
+    }
+    if (!this.#isAwaited && waitedMs < READ_AHEAD_MS_MAX) return;
     this.#status = "draining";
     this.#drainingSinceMs = tickMs;
-    this.custody.isLeaving = true;
     this.shard.pause();
     this.#drain(tickMs);
   }

@@ -12,6 +12,7 @@ import type { Effect } from "../effect.js";
 import type { LogId } from "../log/record.js";
 import type { PeerFrame } from "../peers/frames.js";
 import type { Shard } from "../shard/shard.js";
+import type { StoreInput } from "../store/store-io.js";
 import { Custody, type CustodyTools, rangesOf } from "./custody.js";
 import type { DirectoryClient, FoundDocument, ListedDocument } from "./directory-client.js";
 import {
@@ -27,8 +28,9 @@ import type { FormerLogs } from "./former-logs.js";
 import { openRange } from "./going-back.js";
 import { HandOff } from "./hand-off.js";
 import type { Membership } from "./membership.js";
-import { makeShard, type OpeningParts, openTogether } from "./opening.js";
+import { makeShard, makeStore, type OpeningParts, openTogether } from "./opening.js";
 import { place } from "./placement.js";
+import { ReadAhead } from "./read-ahead.js";
 import type { ReplaySize } from "./replay.js";
 import type { ShardMap } from "./shard-map.js";
 import { type Half, Splitting } from "./splitting.js";
@@ -77,6 +79,7 @@ const SWEEP_EVERY_MS = 30_000;
 
 export class Holdings {
   readonly #parts: HoldingsParts;
+  readonly #ahead: ReadAhead;
   readonly #holdingByShard = new Map<number, Holding>();
   #all: readonly Holding[] = [];
   readonly #claiming = new Set<number>();
@@ -99,6 +102,14 @@ export class Holdings {
 
   constructor(parts: HoldingsParts) {
     this.#parts = parts;
+    const { opening, effects } = parts;
+    this.#ahead = new ReadAhead({
+      effects,
+      nowMs: () => opening.host.nowMs,
+      tickMs: () => parts.tickMs(),
+      makeStore: (descriptor) => makeStore(opening, descriptor),
+      done: (shard, epoch) => this.#readAhead(shard, epoch),
+    });
   }
 
   /** Those that are opening, open, or on their way to somebody else. */
@@ -126,6 +137,11 @@ export class Holdings {
   /** Ours, or about to be: whoever asks for it waits here. */
   isComing(shard: number): boolean {
     return this.#isOnItsWay(shard) || this.#parts.map.of(shard).owner === this.#parts.incarnation;
+  }
+
+  /** Ours by its descriptor, and not to be opened any more, as the node stops: whoever comes after it claims the shard. */
+  isStranded(shard: number): boolean {
+    return this.#isClosed && !this.#isOnItsWay(shard) && this.#parts.map.of(shard).owner === this.#parts.incarnation;
   }
 
   /**
@@ -172,6 +188,13 @@ export class Holdings {
   /** Seeks nothing any more, and gives nothing away: the node stops. What has begun comes to its end. */
   close(): void {
     this.#isClosed = true;
+    this.#ahead.keep(() => false);
+  }
+
+  /** What came of something that a store has asked for. */
+  stored(shard: number, input: StoreInput): void {
+    this.of(shard)?.shard.stored([input]);
+    this.#ahead.stored(shard, input);
   }
 
   /** Nothing is on its way here or from here. */
@@ -244,6 +267,7 @@ export class Holdings {
     const tools = {
       log: custody.log,
       isLiving: (log: LogId) => membership.isLiving(log),
+      show: ({ custody, to }: HandOff) => this.#show(to, custody),
       handedOver: (handOff: HandOff) => this.#handedOver(handOff),
       kept: (handOff: HandOff) => this.#kept(handOff),
     };
@@ -251,9 +275,38 @@ export class Holdings {
     holding.handOff.turn(this.#parts.tickMs());
   }
 
+  /** The next owner has read ahead: it may have the shard. */
+  handOffAwaited(by: LogId, shard: number, epoch: number): void {
+    const holding = this.of(shard);
+    if (holding?.shard.epoch === epoch && holding.handOff?.to === by) holding.handOff.awaited();
+  }
+
+  /**
+   * A shard's owner has written its descriptor, and shows it to us, its next owner: as good as read. While the shard is
+   * still there we read ahead; when it names us the shard is ours.
+   */
+  shown(by: LogId, shard: number, document: FoundDocument): void {
+    const { codec, custody, map, incarnation } = this.#parts;
+    let descriptor: ShardDescriptor;
+    try {
+      descriptor = codec.decodeDescriptor(document.body, custody.clusterId);
+    } catch (error) {
+      if (!(error instanceof MalformedBytes)) throw error;
+      return this.reread(shard);
+    }
+    const { owner, epoch } = descriptor;
+    // Of an epoch that is over, or of a shard that has come meanwhile: it was long under way.
+    if (descriptor.shard !== shard || epoch < map.of(shard).epoch || this.#isOnItsWay(shard)) return;
+    if (owner !== by && owner !== incarnation) return this.reread(shard);
+    map.seen(descriptor, document.token);
+    if (owner === by && !this.#isClosed && this.desired(shard) === incarnation) this.#ahead.begin(descriptor);
+    this.changed();
+  }
+
   /** Once a turn. */
   turn(): void {
     const tickMs = this.#parts.tickMs();
+    this.#ahead.turn();
     for (const { handOff, splitting } of this.#all) {
       handOff?.turn(tickMs);
       splitting?.turn(tickMs);
@@ -272,7 +325,7 @@ export class Holdings {
 
   wakeAtMs(): number {
     const tickMs = this.#parts.tickMs();
-    let wake = Infinity;
+    let wake = this.#ahead.wakeAtMs();
     for (const { handOff, splitting } of this.#all) {
       if (handOff !== null) wake = Math.min(wake, handOff.wakeAtMs(tickMs));
       if (splitting !== null) wake = Math.min(wake, splitting.wakeAtMs(tickMs));
@@ -296,6 +349,7 @@ export class Holdings {
       return this.#list();
     }
     if (!this.#isListed) return;
+    this.#ahead.keep((shard) => this.of(shard) === null && this.desired(shard) === incarnation);
     this.#endSilent();
     for (const shard of this.#askedAtMs.keys()) if (!map.isLeaf(shard)) this.#askedAtMs.delete(shard);
     for (const shard of map.leaves) {
@@ -382,10 +436,13 @@ export class Holdings {
 
   /** A shard that should be here and is not. */
   #seek(shard: number, owner: LogId | null): void {
-    const { formers, membership } = this.#parts;
+    const { formers, membership, map } = this.#parts;
     if (owner !== null && membership.isLiving(owner) && !formers.isOver(owner)) return this.#ask(shard, owner);
     this.#askedAtMs.delete(shard);
     if (owner === null || formers.isOver(owner)) return this.#claim(shard);
+    // Until its log has ended there is time to read what a claim will need; its descriptor changes no more, or hardly.
+    const { standing } = map.of(shard);
+    if (standing !== null && !this.#ahead.has(shard)) this.#ahead.begin(standing.descriptor);
     if (membership.of(owner) === null) formers.lookFor(owner);
   }
 
@@ -455,7 +512,7 @@ export class Holdings {
     if (this.#claiming.size > 0 || this.#toOpen.length === 0) return;
     const { opening, custody } = this.#parts;
     const holdings = this.#toOpen.map(({ descriptor, token }): Holding => {
-      const shard = makeShard(opening, descriptor);
+      const shard = makeShard(opening, descriptor, this.#ahead.take(descriptor));
       return { shard, custody: new Custody(shard, descriptor, token, custody), isOpen: false, handOff: null, splitting: null };
     });
     this.#toOpen = [];
@@ -474,10 +531,24 @@ export class Holdings {
     this.#handedOff++;
     this.#holdingByShard.delete(handOff.shard.shard);
     this.#keepList();
-    map.seen(descriptor, token);
+    // First: the next owner has to know before it is asked for what waits here.
+    this.#show(handOff.to, handOff.custody);
     this.#tell(descriptor);
+    map.seen(descriptor, token);
     gone(handOff.shard, handOff.ownRangeFrom);
     this.changed();
+  }
+
+  #show(to: LogId, { descriptor, token }: Custody): void {
+    const { send, codec, custody } = this.#parts;
+    const { shard } = descriptor;
+    send(to, { kind: "shardShown", shard, token, descriptor: codec.encodeDescriptor(descriptor, custody.clusterId) });
+  }
+
+  #readAhead(shard: number, epoch: number): void {
+    const { owner } = this.#parts.map.of(shard);
+    if (owner !== null && this.#parts.membership.isLiving(owner))
+      this.#parts.send(owner, { kind: "handOffAwaited", shard, epoch });
   }
 
   #kept({ shard }: HandOff): void {

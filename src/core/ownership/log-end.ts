@@ -8,7 +8,7 @@ import type { LogId } from "../log/record.js";
 import type { DecodedRecord, RecordCodec } from "../log/record-codec.js";
 import type { DirectoryClient } from "./directory-client.js";
 
-const WALK_COUNT = 256;
+const WALK_COUNT = 1_024;
 const WALK_BYTES = 8 << 20;
 const SEAL_RETRY_MS = 200;
 

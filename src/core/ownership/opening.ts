@@ -31,17 +31,25 @@ export interface OpeningShard {
   readonly descriptor: ShardDescriptor;
 }
 
-/** The shard of a descriptor, not yet open. */
-export function makeShard(parts: OpeningParts, { shard, epoch, segments }: ShardDescriptor): Shard {
-  const { settings, tools, ids, host, clusterId, cache } = parts;
-  const { ids: shardIds } = host;
-  const parent = shardIds.parentOf(shard);
+/** The shard of a descriptor, not yet open. `store`: its own, where it was read ahead. */
+export function makeShard(parts: OpeningParts, descriptor: ShardDescriptor, store: ShardStore | null): Shard {
+  const { host } = parts;
+  const { shard, epoch } = descriptor;
   const typeOf = (name: string): EntityType | null => host.typeOf(name)?.type ?? null;
-  const store = new ShardStore({
+  const parent = host.ids.parentOf(shard);
+  const its = store ?? makeStore(parts, descriptor);
+  const state = new ShardState(shard, its, host.hashOf, typeOf, host.limits.timerWindowMax, parent);
+  return new Shard(shard, epoch, state, host);
+}
+
+/** The store of a descriptor's segments, not yet open. */
+export function makeStore(parts: OpeningParts, { shard, epoch, segments }: ShardDescriptor): ShardStore {
+  const { settings, tools, ids, host, clusterId, cache } = parts;
+  return new ShardStore({
     shard,
     segments,
     clusterId,
-    hashes: parent === null ? null : shardIds.hashesOf(shard),
+    hashes: host.ids.parentOf(shard) === null ? null : host.ids.hashesOf(shard),
     nextRequest: () => ids.nextRequest(),
     nextObjectName: () => ids.nextObjectName(shard, epoch),
     checksum: tools.checksum,
@@ -51,8 +59,6 @@ export function makeShard(parts: OpeningParts, { shard, epoch, segments }: Shard
     cache,
     limits: settings.store,
   });
-  const state = new ShardState(shard, store, host.hashOf, typeOf, host.limits.timerWindowMax, parent);
-  return new Shard(shard, epoch, state, host);
 }
 
 /** `opened` when all of them are open, or refused. Together they read each log that they need once. */

@@ -20,6 +20,7 @@ class Bench {
   owner: string | null = "b-1";
   isHere = false;
   isComing = false;
+  isStranded = false;
   /** The shard of what is asked for, as far as is known. */
   shard = SHARD;
   nowMs = 0;
@@ -32,6 +33,7 @@ class Bench {
       epochOf: () => 7,
       isServedHere: () => this.isHere,
       isComing: () => this.isComing,
+      isStranded: () => this.isStranded,
       serve: (asked) => this.servedHere.push(asked),
       shardOf: () => this.shard,
       turnAway: (request) => this.turnedAway.push(request),
@@ -202,6 +204,48 @@ describe("a client's request", () => {
     bench.forwarding.turnedAway("x-1", { kind: "turnedAway", request: 1, shard: SHARD });
     assert.deepEqual(bench.answers(), []);
     assert.equal(bench.forwarding.open, 1);
+  });
+});
+
+describe("a request that is turned away", () => {
+  const turnAway = (bench: Bench, from: string): void =>
+    bench.forwarding.turnedAway(from, { kind: "turnedAway", request: 1, shard: SHARD });
+
+  test("goes on at once where another owner is known by then, and nobody has to be asked for it", () => {
+    const bench = new Bench();
+    bench.forwarding.route(SHARD, command(1));
+    bench.asked();
+    bench.owner = "c-1";
+    turnAway(bench, "b-1");
+    assert.deepEqual(
+      bench.asked().map(({ to }) => to),
+      ["c-1"],
+    );
+    assert.deepEqual(bench.reread, []);
+  });
+
+  test("by the owner itself, again and again, asks it ever more seldom", () => {
+    const bench = new Bench();
+    bench.forwarding.route(SHARD, command(1));
+    let asked = bench.asked().length;
+    for (let ms = 0; ms < 10_000; ms += 10) {
+      turnAway(bench, "b-1");
+      bench.run(10);
+      asked += bench.asked().length;
+    }
+    assert.ok(asked > 5 && asked < 20, `${asked}`);
+  });
+
+  test("is answered where the shard came to this node, which stops and does not open it", () => {
+    const bench = new Bench();
+    bench.forwarding.route(SHARD, command(1));
+    bench.owner = null;
+    bench.isStranded = true;
+    turnAway(bench, "b-1");
+    bench.run(100);
+    assert.deepEqual(bench.answers(), [[1, "outcome_unknown"]]);
+    bench.forwarding.route(SHARD, command(2));
+    assert.deepEqual(bench.answers(), [[2, "shard_moving"]]);
   });
 });
 

@@ -21,6 +21,8 @@ export interface ForwardingParts {
   isServedHere(shard: number): boolean;
   /** The shard is ours, or about to be. */
   isComing(shard: number): boolean;
+  /** The shard is ours, and is not going to be opened: this node stops. */
+  isStranded(shard: number): boolean;
   /** Serves the request here; its shard is. */
   serve(asked: Asked): void;
   /** The shard that holds what is asked for, as far as is known now; null where no entity is named. */
@@ -45,6 +47,8 @@ interface Forwarded {
   to: LogId | null;
   wasSent: boolean;
   retryAtMs: number;
+  /** How often it was turned away. */
+  refusals: number;
 }
 
 /** Requests on their way to other nodes, or waiting for their shard, at most: each holds its body. */
@@ -53,6 +57,8 @@ const FORWARDED_MAX = 20_000;
 const WAIT_MS_MAX = 10_000;
 /** A shard's descriptor is read again so long after that was in vain. */
 const RETRY_MS = 100;
+/** An owner that turns requests away may be about to stop: it is asked ever more seldom, until there is news of the shard. */
+const REFUSED_RETRY_MS_MAX = 800;
 /** Asked of a node, whatever shards it has: no owner and no epoch is looked at. */
 const ANY_SHARD = 0;
 
@@ -153,7 +159,13 @@ export class Forwarding {
       this.#forget(forwarded);
       return forwarded.gathered(null);
     }
+    forwarded.refusals++;
     this.#wait(forwarded);
+    // It has given the shard away, and we know already to whom. What is back here waits until it is open.
+    const owner = this.#parts.ownerOf(forwarded.shard);
+    if (shard === forwarded.shard && owner !== from && (owner !== null || this.#parts.isComing(shard))) {
+      return this.#go(forwarded);
+    }
     this.#parts.reread(shard);
     // Its owner may know of a split that we do not know of: then it names a half.
     if (shard !== forwarded.shard) this.#parts.reread(forwarded.shard);
@@ -215,13 +227,14 @@ export class Forwarding {
       to: null,
       wasSent,
       retryAtMs: 0,
+      refusals: 0,
     };
     this.#forwardedByNumber.set(number, forwarded);
     return forwarded;
   }
 
   #look(forwarded: Forwarded, tickMs: number): void {
-    const { asked, sinceMs, to, gathered, wasSent } = forwarded;
+    const { asked, sinceMs, to, gathered } = forwarded;
     if (gathered !== null) {
       if (tickMs - sinceMs < WAIT_MS_MAX) return;
       this.#forget(forwarded);
@@ -234,6 +247,11 @@ export class Forwarding {
       if (forwarded.retryAtMs <= tickMs) this.#go(forwarded);
       return;
     }
+    this.#giveUp(forwarded, "has not arrived in time");
+  }
+
+  #giveUp(forwarded: Forwarded, why: string): void {
+    const { asked, wasSent } = forwarded;
     this.#forget(forwarded);
     if (asked.request < 0) return this.#parts.turnAway(asked.request, forwarded.shard);
     if (wasSent && asked.kind === "commandArrived") {
@@ -241,7 +259,7 @@ export class Forwarding {
         "the router that had it is lost, and the next owner was not there in time: it may have taken effect, or still may";
       return this.#problem(asked.request, { code: "outcome_unknown", message, retryAfterMs: null });
     }
-    const message = "the shard is on its way from one router to another, and has not arrived in time; nothing was begun";
+    const message = `the shard is on its way from one router to another, and ${why}; nothing was begun`;
     this.#problem(asked.request, { code: "shard_moving", message, retryAfterMs: 1_000 });
   }
 
@@ -258,7 +276,10 @@ export class Forwarding {
       return this.#parts.turnAway(asked.request, shard);
     }
     const owner = this.#parts.ownerOf(shard);
-    if (owner === null) return this.#wait(forwarded);
+    if (owner === null) {
+      if (this.#parts.isStranded(shard)) return this.#giveUp(forwarded, "this one stops");
+      return this.#wait(forwarded);
+    }
     this.#stopWaiting(forwarded);
     forwarded.to = owner;
     this.#sentCount++;
@@ -279,7 +300,8 @@ export class Forwarding {
 
   #wait(forwarded: Forwarded): void {
     forwarded.to = null;
-    forwarded.retryAtMs = this.#parts.tickMs() + RETRY_MS;
+    const retryMs = Math.min(RETRY_MS * 2 ** Math.max(0, forwarded.refusals - 1), REFUSED_RETRY_MS_MAX);
+    forwarded.retryAtMs = this.#parts.tickMs() + retryMs;
     this.#retryAtMs = Math.min(this.#retryAtMs, forwarded.retryAtMs);
     const waiting = this.#waitingByShard.get(forwarded.shard);
     if (waiting === undefined) this.#waitingByShard.set(forwarded.shard, new Set([forwarded]));

@@ -36,6 +36,10 @@ export type PeerFrame =
   | { readonly kind: "shardMoved"; readonly shard: number; readonly epoch: number; readonly owner: LogId | null }
   /** The sender should own the shard by the placement, and asks for it (RULES.md 8). */
   | { readonly kind: "handOffAsked"; readonly shard: number; readonly epoch: number }
+  /** What the directory says of a shard since the sender has written it, to its next owner: it need not read that (RULES.md 8). */
+  | { readonly kind: "shardShown"; readonly shard: number; readonly token: string; readonly descriptor: Uint8Array }
+  /** The sender has read ahead what it was shown of the shard, and waits for it. */
+  | { readonly kind: "handOffAwaited"; readonly shard: number; readonly epoch: number }
   /** The incarnation that a frame was for is not here any more. */
   | { readonly kind: "notHere"; readonly incarnation: LogId };
 

@@ -53,7 +53,11 @@ export class PeerTalk {
         // Asked again over a new link, and nobody has told us that the one before is lost: a refusal of the first would be
         // taken for an answer to both, and the second may run.
         this.#left(from, frame.asked.request);
-        if (frame.shard >= 0 && frame.epoch > node.map.of(frame.shard).epoch) node.holdings.reread(frame.shard);
+        if (frame.shard >= 0 && frame.epoch > node.map.of(frame.shard).epoch) {
+          // The sender has heard sooner that the shard is ours. The directory decides; until it has said so the request waits.
+          node.map.told(frame.shard, frame.epoch, this.#parts.incarnation);
+          node.holdings.reread(frame.shard);
+        }
         return this.#parts.take(served.adopt(from, frame.asked));
       case "askerLeft":
         return this.#left(from, frame.request);
@@ -71,12 +75,18 @@ export class PeerTalk {
         return node.delivery.acknowledged(frame);
       case "shardMoved":
         node.map.told(frame.shard, frame.epoch, frame.owner);
-        // The directory decides whether it is so; until it was asked, nothing is opened.
+        // The directory decides whether it is so; until it was asked, or its document was shown, nothing is opened.
         // Of no owner is one that was split, most of all.
-        if (frame.owner === this.#parts.incarnation || frame.owner === null) node.holdings.reread(frame.shard);
+        if (frame.owner === null || (frame.owner === this.#parts.incarnation && node.map.of(frame.shard).standing === null)) {
+          node.holdings.reread(frame.shard);
+        }
         return;
       case "handOffAsked":
         return node.holdings.handOffAsked(from, frame.shard, frame.epoch);
+      case "shardShown":
+        return node.holdings.shown(from, frame.shard, { token: frame.token, body: frame.descriptor });
+      case "handOffAwaited":
+        return node.holdings.handOffAwaited(from, frame.shard, frame.epoch);
       case "notHere":
         node.gone(frame.incarnation);
         return this.lost(frame.incarnation);

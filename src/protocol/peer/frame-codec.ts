@@ -33,6 +33,8 @@ const KIND = {
   shardMoved: 9,
   handOffAsked: 10,
   notHere: 11,
+  shardShown: 12,
+  handOffAwaited: 13,
 } as const satisfies Record<PeerFrame["kind"], number>;
 
 /**
@@ -132,8 +134,13 @@ function encodeFrame(writer: ByteWriter, frame: PeerFrame): void {
       // No incarnation has an empty name.
       return writer.text(frame.owner ?? "");
     case "handOffAsked":
+    case "handOffAwaited":
       writer.varint(frame.shard);
       return writer.varint(frame.epoch);
+    case "shardShown":
+      writer.varint(frame.shard);
+      writer.text(frame.token);
+      return writer.block(frame.descriptor);
     case "notHere":
       return writer.text(frame.incarnation);
     default:
@@ -178,6 +185,10 @@ function decodeFrame(kind: number, reader: ByteReader): PeerFrame {
       return { kind: "shardMoved", shard: reader.varint(), epoch: reader.varint(), owner: reader.text() || null };
     case KIND.handOffAsked:
       return { kind: "handOffAsked", shard: reader.varint(), epoch: reader.varint() };
+    case KIND.shardShown:
+      return { kind: "shardShown", shard: reader.varint(), token: reader.text(), descriptor: reader.block().slice() };
+    case KIND.handOffAwaited:
+      return { kind: "handOffAwaited", shard: reader.varint(), epoch: reader.varint() };
     case KIND.notHere:
       return { kind: "notHere", incarnation: reader.text() };
     default:
