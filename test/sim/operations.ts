@@ -1,8 +1,9 @@
 /** What operators and the network do to a cluster in a phase of faults; in a calm seed operators alone. */
-import { PLAN_KEY } from "../../src/core/ownership/documents.js";
+import { PLAN_KEY, type PlanDocument } from "../../src/core/ownership/documents.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import type { Cluster } from "./cluster.js";
 import type { Caller } from "./disk.js";
+import { nap } from "./nap.js";
 import type { Random } from "./random.js";
 import type { SeedShape } from "./seed-shape.js";
 import type { SimDirectory } from "./sim-directory.js";
@@ -20,6 +21,9 @@ export interface OperationParts {
 const OPERATOR: Caller = { name: "operator", isAlive: true, isCutOff: false };
 /** Operators do not wait for ever for a process to leave. */
 const LEAVE_MS_MAX = 25_000;
+/** Of a sleepy phase, and of a restless one. */
+const NAPS = 4;
+const GATHERS = 12;
 
 export class Operations {
   readonly #parts: OperationParts;
@@ -50,10 +54,13 @@ export class Operations {
         });
       }
     };
+    if (shape.temper === "sleepy") return this.#nap(NAPS);
+    if (shape.temper === "restless") return some(GATHERS, () => this.#gather());
     some(random.below(3), () => this.#changePlan());
     some(random.chance(0.4) ? 1 : 0, () => this.#rollingRestart());
     some(1 + random.below(2), () => this.#restart(this.#anyNode(), random.chance(0.4)));
     some(random.below(3), () => this.#join());
+    if (shape.temper === "patient") some(2, () => this.#rollingRestart());
     if (shape.isCalm) return;
     some(random.below(3), () => this.#cut());
     some(random.below(3), () => this.#pause());
@@ -71,16 +78,37 @@ export class Operations {
     return this.#random.pick(this.#parts.cluster.nodes);
   }
 
+  #nap(count: number): void {
+    this.#open++;
+    const isOver = (): boolean => this.isOver;
+    nap(count, this.#parts, this.#random, isOver, () => {
+      this.#open--;
+    });
+  }
+
   /** Where a node is meant to own nothing, or shards are meant to lie. */
   #changePlan(): void {
     const random = this.#random;
-    const { cluster, directory, shape, clusterId } = this.#parts;
+    const { cluster, shape } = this.#parts;
     this.#count("plan");
     const drained = cluster.nodes.flatMap(({ address }) => (random.chance(0.25) ? [address] : []));
     const placed = Array.from({ length: shape.shards }, (_, shard) => shard).flatMap((shard): [number, string][] =>
       random.chance(0.4) ? [[shard, this.#anyNode().address]] : [],
     );
-    const body = documentCodec.encodePlan({ drained, placed }, clusterId);
+    this.#plan({ drained, placed });
+  }
+
+  /** All shards are meant to lie at one node; the next time, soon, at another. */
+  #gather(): void {
+    const { shape } = this.#parts;
+    const node = this.#anyNode();
+    this.#count("gather");
+    this.#plan({ drained: [], placed: Array.from({ length: shape.shards }, (_, shard) => [shard, node.address]) });
+  }
+
+  #plan(plan: PlanDocument): void {
+    const { directory, clusterId } = this.#parts;
+    const body = documentCodec.encodePlan(plan, clusterId);
     const expected = directory.documents.get(PLAN_KEY)?.token ?? null;
     directory.swap(OPERATOR, PLAN_KEY, expected, { token: `plan.${++this.#plans}`, body }, () => undefined);
   }

@@ -1,8 +1,16 @@
 /** What a seed is: one router with a lock on its data, one at a time under leases, or a cluster of several. */
 import type { Random } from "./random.js";
 
+/**
+ * What a seed makes common that seldom happens by chance. `sleepy`: routers that sleep for about as long as a lease, reached
+ * by nobody, and are asked the moment they wake. `restless`: plans that send few shards to and fro. `patient`: a calm in
+ * which routers stop while others are slow to do what their clients wait for. `even`: none of these.
+ */
+export type Temper = "even" | "sleepy" | "restless" | "patient";
+
 export interface SeedShape {
   readonly kind: "single" | "cluster";
+  readonly temper: Temper;
   /** Nothing fails: nodes come, go and hand shards over, and no command may notice. */
   readonly isCalm: boolean;
   /** Nodes at once, at most. */
@@ -29,12 +37,20 @@ export interface NetworkMix {
 
 const CALM_NETWORK: NetworkMix = { delayMs: 1, breaks: 0, doubled: 0, overtaking: 0 };
 
+/** Of 25 seeds two are sleepy and two restless; a third of the calm ones are patient. */
+export function temperOf(seed: number): Temper {
+  if (seed % 30 === 20) return "patient";
+  if (seed % 25 === 7 || seed % 25 === 17) return "sleepy";
+  return seed % 25 === 9 || seed % 25 === 19 ? "restless" : "even";
+}
+
 /** Two seeds of five are single routers, one of ten is a calm cluster. */
 export function drawShape(random: Random, seed: number): SeedShape {
   if (seed % 5 === 1 || seed % 5 === 3) {
-    return { kind: "single", isCalm: false, nodes: 1, shards: 3, clocks: "true", network: CALM_NETWORK, commandsMin: 2_000 };
+    return { kind: "single", temper: "even", isCalm: false, nodes: 1, shards: 3, clocks: "true", network: CALM_NETWORK, commandsMin: 2_000 };
   }
   const isCalm = seed % 10 === 0;
+  const temper = temperOf(seed);
   const isHarsh = random.chance(0.3);
   const network = {
     delayMs: random.pick([0.3, 2, 10]),
@@ -44,10 +60,12 @@ export function drawShape(random: Random, seed: number): SeedShape {
   };
   return {
     kind: "cluster",
+    temper,
     isCalm,
-    nodes: random.pick([2, 2, 3, 3, 4]),
-    shards: random.pick([3, 4, 8]),
-    clocks: isCalm ? "true" : random.pick(["true", "skewed", "skewed", "wild"]),
+    nodes: random.pick(temper === "restless" ? [2, 2, 3] : [2, 2, 3, 3, 4]),
+    shards: random.pick(temper === "restless" ? [3, 4] : [3, 4, 8]),
+    // Who sleeps among others that run alike is found out by nobody while its lease holds.
+    clocks: isCalm ? "true" : random.pick(temper === "sleepy" ? ["skewed", "wild"] : ["true", "skewed", "skewed", "wild"]),
     network: isCalm ? CALM_NETWORK : network,
     commandsMin: 900,
   };
