@@ -66,7 +66,7 @@ export class Cluster implements Surroundings {
     const isCluster = shape.kind === "cluster";
     const isCrowded = shape.temper === "sleepy" || shape.temper === "restless";
     this.nodes = Array.from({ length: shape.nodes }, (_, at) => {
-      const clock = new SimClock(world, drawRate(this.random, shape.clocks), isCluster ? this.random.between(-900, 900) : 0);
+      const clock = new SimClock(world, drawRate(this.random, shape, at), isCluster ? this.random.between(-900, 900) : 0);
       const { address, capacity } = isCluster ? { address: `node${at}:1`, capacity: this.random.pick([1, 1, 2]) } : settings.node;
       return new SimNode(address, capacity, clock, at === 0 || isCrowded || this.random.chance(0.7));
     });

@@ -30,7 +30,8 @@ export function nap(count: number, parts: NapParts, random: Random, isOver: () =
   if (count === 0 || isOver()) return then();
   const next = (): void => nap(count - 1, parts, random, isOver, then);
   const ready = cluster.nodes.filter(({ isStarted, incarnation }) => isStarted && incarnation?.isAsleep === false);
-  const node = ready.length < 2 ? undefined : random.pick(ready);
+  const slowest = Math.min(...ready.map(({ clock }) => clock.rate));
+  const node = ready.length < 2 ? undefined : random.pick(ready.filter(({ clock }) => clock.rate === slowest));
   if (node === undefined) return world.after(LOOK_EVERY_MS, () => nap(count, parts, random, isOver, then));
   napOnce(node, parts, random, next);
 }
@@ -39,10 +40,12 @@ function napOnce(node: SimNode, { world, shape, cluster }: NapParts, random: Ran
   const { incarnation, clock } = node;
   if (incarnation === null) return then();
   const { leaseMs, observeMs } = leaseOf(shape);
-  // By its own clock the lease is over, and others whose clocks are faster have waited for long enough, or are about to.
-  const sleepMs = clock.worldMs(random.between(leaseMs, 1.2 * observeMs));
+  // Others whose clocks are faster have waited for long enough, or are about to. By its own clock the lease is over; among wild
+  // ones it may hold, and then only strict reads are safe.
+  const isVoid = shape.clocks === "wild";
+  const sleepMs = clock.worldMs(isVoid ? random.between(leaseMs / 2, leaseMs) : random.between(leaseMs, 1.2 * observeMs));
   const isWithMachine = cluster.mayStandStill && random.chance(0.3);
-  const strict = random.pick([0, 1]);
+  const strict = isVoid ? 1 : random.pick([0, 0, 1]);
   world.count("operation.nap");
   world.trace(`operation: nap of ${incarnation.name} for ${sleepMs} ms`);
   node.isUnreachable = true;

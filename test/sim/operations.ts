@@ -8,6 +8,7 @@ import type { Random } from "./random.js";
 import type { SeedShape } from "./seed-shape.js";
 import type { SimDirectory } from "./sim-directory.js";
 import type { SimNode } from "./sim-node.js";
+import { toAndFro } from "./to-and-fro.js";
 import type { World } from "./world.js";
 
 export interface OperationParts {
@@ -23,7 +24,7 @@ const OPERATOR: Caller = { name: "operator", isAlive: true, isCutOff: false };
 const LEAVE_MS_MAX = 25_000;
 /** Of a sleepy phase, and of a restless one. */
 const NAPS = 4;
-const GATHERS = 12;
+const ROUND_TRIPS = 2;
 
 export class Operations {
   readonly #parts: OperationParts;
@@ -54,8 +55,11 @@ export class Operations {
         });
       }
     };
-    if (shape.temper === "sleepy") return this.#nap(NAPS);
-    if (shape.temper === "restless") return some(GATHERS, () => this.#gather());
+    if (shape.temper === "sleepy") return this.#inARow((isOver, then) => nap(NAPS, this.#parts, random, isOver, then));
+    if (shape.temper === "restless") {
+      const gather = (node: SimNode): void => this.#gather(node);
+      return this.#inARow((isOver, then) => toAndFro(ROUND_TRIPS, this.#parts, random, gather, isOver, then));
+    }
     some(random.below(3), () => this.#changePlan());
     some(random.chance(0.4) ? 1 : 0, () => this.#rollingRestart());
     some(1 + random.below(2), () => this.#restart(this.#anyNode(), random.chance(0.4)));
@@ -78,12 +82,13 @@ export class Operations {
     return this.#random.pick(this.#parts.cluster.nodes);
   }
 
-  #nap(count: number): void {
+  /** What comes one after the other: the phase lasts until it has. */
+  #inARow(begin: (isOver: () => boolean, then: () => void) => void): void {
     this.#open++;
-    const isOver = (): boolean => this.isOver;
-    nap(count, this.#parts, this.#random, isOver, () => {
+    const ended = (): void => {
       this.#open--;
-    });
+    };
+    begin(() => this.isOver, ended);
   }
 
   /** Where a node is meant to own nothing, or shards are meant to lie. */
@@ -98,10 +103,9 @@ export class Operations {
     this.#plan({ drained, placed });
   }
 
-  /** All shards are meant to lie at one node; the next time, soon, at another. */
-  #gather(): void {
+  /** All shards are meant to lie at one node. */
+  #gather(node: SimNode): void {
     const { shape } = this.#parts;
-    const node = this.#anyNode();
     this.#count("gather");
     this.#plan({ drained: [], placed: Array.from({ length: shape.shards }, (_, shard) => [shard, node.address]) });
   }

@@ -71,8 +71,10 @@ export function drawShape(random: Random, seed: number): SeedShape {
   };
 }
 
-/** How fast a node's clock runs. */
-export function drawRate(random: Random, clocks: SeedShape["clocks"]): number {
+/** How fast the clock of a node runs. Where they sleep, every second one is as slow as can be, and the others as fast. */
+export function drawRate(random: Random, { clocks, temper }: SeedShape, at: number): number {
+  const isSlow = at % 2 === 0;
+  if (temper === "sleepy") return clocks === "wild" ? (isSlow ? 0.4 : 2) : isSlow ? 0.72 : 1.4;
   switch (clocks) {
     case "true":
       return 1;
