@@ -50,6 +50,11 @@ export interface DispatcherPort {
   offer(runnable: Runnable, nowMs: number): void;
   /** Takes an offer back: its commands are gone (client left, purge). No effect if it is running. */
   withdraw(runnable: Runnable): void;
+  /**
+   * Its shard is another node's: an offer is taken back, and nobody waits for what runs. Its key may be offered again before that
+   * has ended: the shard may soon be back.
+   */
+  abandon(runnable: Runnable): void;
   /** The batches to start now. Call once a turn, behind all offers. */
   plan(nowMs: number): readonly Batch[];
   /**

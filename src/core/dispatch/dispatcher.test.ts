@@ -88,6 +88,24 @@ test("an entity offered twice is a broken invariant", () => {
   assert.throws(() => dispatcher.offer(runnable("a"), 0), { name: "BrokenInvariant" });
 });
 
+test("what is abandoned while it runs may be offered again at once, and its end is nobody's", () => {
+  const dispatcher = dispatcherWith();
+  const former = runnable("a");
+  const batch = startOne(dispatcher, [former, runnable("b")], 0);
+  dispatcher.abandon(former);
+  const again = startOne(dispatcher, [runnable("a")], 1);
+  assert.deepEqual(keys(again), ["a"]);
+  dispatcher.finished(batch.attempt, former, 2);
+  const verdicts = dispatcher.ended(batch.attempt, DOWN, 3);
+  assert.deepEqual(
+    verdicts.map(({ runnable: { key } }) => key),
+    ["b"],
+  );
+  assert.throws(() => dispatcher.offer(runnable("a"), 4), { name: "BrokenInvariant" }, "the second one runs still");
+  finishAll(dispatcher, again, 5);
+  dispatcher.offer(runnable("a"), 6);
+});
+
 test("a withdrawn offer is not planned, and one that runs is not withdrawn", () => {
   const dispatcher = dispatcherWith();
   dispatcher.offer(runnable("a"), 0);

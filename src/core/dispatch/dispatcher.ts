@@ -95,6 +95,15 @@ export class Dispatcher implements DispatcherPort {
     if (type.endpoint === null && type.canary === null && type.queued === 0) this.#typeByName.delete(type.type);
   }
 
+  abandon(runnable: Runnable): void {
+    this.withdraw(runnable);
+    const offer = this.#offerByKey.get(runnable.key);
+    if (offer === undefined || offer.runnable !== runnable) return;
+    // It still counts in its attempt: as load, and as one of those who may be to blame.
+    this.#offerByKey.delete(runnable.key);
+    offer.attempt = DECIDED;
+  }
+
   plan(nowMs: number): readonly Batch[] {
     let batches: Batch[] | null = null;
     for (const endpoint of this.#active) {

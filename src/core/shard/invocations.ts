@@ -400,6 +400,7 @@ export class Invocations {
   release(): Asked[] {
     const asked: Asked[] = [];
     for (const slot of this.#context.slotByKey.values()) {
+      this.#context.host.dispatcher.abandon(slot);
       for (const item of [...slot.running, ...slot.mailbox]) {
         this.#context.releaseItem(item);
         for (const request of item.waiters) asked.push(askedAgain(slot, item, request));
