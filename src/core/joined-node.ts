@@ -14,7 +14,7 @@ import type { LogId } from "./log/record.js";
 import type { RecordCodec } from "./log/record-codec.js";
 import { fromOf, rangesOf } from "./ownership/custody.js";
 import type { DirectoryClient } from "./ownership/directory-client.js";
-import { type ShardDescriptor, shardKey } from "./ownership/documents.js";
+import { nodeKey, type ShardDescriptor, shardKey } from "./ownership/documents.js";
 import { FormatFloor } from "./ownership/format-floor.js";
 import { FormerLogs } from "./ownership/former-logs.js";
 import { type Holding, Holdings } from "./ownership/holdings.js";
@@ -150,7 +150,9 @@ export class JoinedNode {
     this.barrier = new Barrier({
       log,
       client,
-      sealed: (position) => parts.end({ kind: "fenced", message: `position ${position} of our log was taken by somebody else` }),
+      nodeKey: nodeKey(incarnation),
+      statusOf: ({ body }) => tools.documentCodec.decodeNode(body, this.clusterId).status,
+      lost: () => parts.end({ kind: "fenced", message: "this incarnation was declared dead" }),
     });
     this.delivery = new Delivery({
       incarnation,

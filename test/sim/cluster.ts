@@ -64,10 +64,11 @@ export class Cluster implements Surroundings {
     this.random = world.fork();
     this.peers = new SimPeers(world, shape.network);
     const isCluster = shape.kind === "cluster";
+    const isCrowded = shape.temper === "sleepy" || shape.temper === "restless";
     this.nodes = Array.from({ length: shape.nodes }, (_, at) => {
-      const clock = new SimClock(world, drawRate(this.random, shape.clocks), isCluster ? this.random.between(-900, 900) : 0);
+      const clock = new SimClock(world, drawRate(this.random, shape, at), isCluster ? this.random.between(-900, 900) : 0);
       const { address, capacity } = isCluster ? { address: `node${at}:1`, capacity: this.random.pick([1, 1, 2]) } : settings.node;
-      return new SimNode(address, capacity, clock, at === 0 || this.random.chance(0.7));
+      return new SimNode(address, capacity, clock, at === 0 || isCrowded || this.random.chance(0.7));
     });
   }
 
@@ -172,13 +173,13 @@ export class Cluster implements Surroundings {
   /** Takes no turn for a while, perhaps for longer than its lease, and goes on as if nothing had happened. */
   pause(incarnation: Incarnation): void {
     const sleepMs = this.random.pick([700, 2_800, 4_500, 9_000, 12_000]);
-    const isWithMachine = this.#mayStandStill && this.random.chance(0.5);
+    const isWithMachine = this.mayStandStill && this.random.chance(0.5);
     this.world.count("fault.pause");
     const fallAsleep = (): void => {
       incarnation.sleep(sleepMs, isWithMachine);
-      this.world.after(sleepMs, () => this.#askAfterSleep(incarnation));
+      this.world.after(sleepMs, () => this.lookAround(incarnation));
       // When others have had the time to take over, if it still answers then.
-      this.world.after(sleepMs + this.random.between(1_500, 3_500), () => this.#askAfterSleep(incarnation));
+      this.world.after(sleepMs + this.random.between(1_500, 3_500), () => this.lookAround(incarnation));
     };
     if (this.random.chance(0.5)) fallAsleep();
     else incarnation.afterHeartbeat = fallAsleep;
@@ -258,6 +259,17 @@ export class Cluster implements Surroundings {
     for (const incarnation of this.running) this.ended(incarnation, { kind: "broken", message: "crash" });
   }
 
+  /** Whether a monotonic clock may stand still: where the wall clock is not set back meanwhile (RULES.md 4b). */
+  get mayStandStill(): boolean {
+    return this.#parts.mix.clockJumps === 0;
+  }
+
+  /** Asks one that slept for what it remembers. Others may have changed it meanwhile: then it must not show it. */
+  lookAround(sleeper: Incarnation, strict?: number): void {
+    if (!sleeper.isAlive) return;
+    this.#parts.clients().lookAround((make) => this.#deliver(sleeper, make), strict);
+  }
+
   /** Faults stop; every place that should have a process has one soon. */
   heal(): void {
     this.isMissingTypes = false;
@@ -265,6 +277,7 @@ export class Cluster implements Surroundings {
     this.peers.heal();
     if (!this.nodes.some(({ isWanted }) => isWanted)) (this.nodes[0] as SimNode).isWanted = true;
     for (const node of this.nodes) {
+      node.isUnreachable = false;
       if (node.incarnation === null) this.start(node);
       else {
         node.incarnation.crashAfterSteps = Infinity;
@@ -295,7 +308,8 @@ export class Cluster implements Surroundings {
     if (elders.length > 0 && (this.#isElderAsked || random.chance(0.5 / this.nodes.length)))
       return this.#deliver(random.pick(elders), make);
     const { isCalm } = this.#parts.shape;
-    const listening = this.nodes.filter(({ incarnation, status }) => incarnation !== null && (!isCalm || status !== "stopping"));
+    const reachable = this.nodes.filter(({ isUnreachable }) => !isUnreachable);
+    const listening = reachable.filter(({ incarnation, status }) => incarnation !== null && (!isCalm || status !== "stopping"));
     const ready = listening.filter(({ isStarted }) => isStarted);
     // Before it has started nobody listens, though some requests come so early that they are refused.
     const candidates = ready.length === 0 && !isCalm && random.chance(0.1) ? listening : ready;
@@ -328,13 +342,13 @@ export class Cluster implements Surroundings {
     const { world } = this;
     // Nearly as long as the lease, or long enough to be taken for dead.
     const sleepMs = this.random.pick([0, 2_800, 2_800, 9_000, 12_000]);
-    const isWithMachine = this.#mayStandStill && this.random.chance(0.3);
+    const isWithMachine = this.mayStandStill && this.random.chance(0.3);
     node.elder = incarnation;
     node.incarnation = null;
     node.isStarted = false;
     const fallAsleep = (): void => {
       incarnation.sleep(sleepMs, isWithMachine);
-      world.after(sleepMs, () => incarnation === node.elder && this.#askAfterSleep(incarnation));
+      world.after(sleepMs, () => incarnation === node.elder && this.lookAround(incarnation));
     };
     if (this.random.chance(0.5)) fallAsleep();
     else incarnation.afterHeartbeat = fallAsleep;
@@ -344,17 +358,6 @@ export class Cluster implements Surroundings {
       world.count("fault.crash");
       this.ended(incarnation, { kind: "broken", message: "crash" });
     });
-  }
-
-  /** Where the wall clock is not set back meanwhile: one of the two has to go on (RULES.md 4b). */
-  get #mayStandStill(): boolean {
-    return this.#parts.mix.clockJumps === 0;
-  }
-
-  /** What it remembers may have been changed elsewhere while it slept: it must not show it. */
-  #askAfterSleep(sleeper: Incarnation): void {
-    if (!sleeper.isAlive) return;
-    this.#parts.clients().lookAround((make) => this.#deliver(sleeper, make));
   }
 
   /** The next incarnation is one of a new process. */

@@ -1,6 +1,6 @@
 /** Which faults a simulation meets, and how often. Drawn from its seed: some have many of one kind and none of another. */
 import type { Random } from "./random.js";
-import type { SeedShape } from "./seed-shape.js";
+import type { SeedShape, Temper } from "./seed-shape.js";
 
 export interface FaultMix {
   readonly journal: {
@@ -72,13 +72,26 @@ export const NO_FAULTS: FaultMix = {
   isCalmJournal: true,
 };
 
-export function drawFaults(random: Random, { kind, isCalm }: SeedShape): FaultMix {
-  const mix = drawMix(random);
-  const functions = { ...NO_FAULTS.functions, slow: 0.05 };
+export function drawFaults(random: Random, { kind, isCalm, temper }: SeedShape): FaultMix {
+  const mix = tempered(drawMix(random), temper);
+  const functions = { ...NO_FAULTS.functions, slow: temper === "patient" ? 0.3 : 0.05 };
   if (isCalm)
     return { ...NO_FAULTS, functions, clients: { leave: 0, duplicate: mix.clients.duplicate, reuse: mix.clients.reuse } };
   // Heartbeats of an hour are many.
   return kind === "cluster" ? { ...mix, longOutages: 0, stops: 0 } : mix;
+}
+
+function tempered(mix: FaultMix, temper: Temper): FaultMix {
+  switch (temper) {
+    case "sleepy":
+      // Clocks that jump must not stand still (cluster.ts).
+      return { ...mix, clockJumps: 0 };
+    case "restless":
+      // Swaps whose end nobody knows, and which land when everybody has seen that they did not.
+      return { ...mix, directory: { lost: 0, landed: 0, late: 0.15, readFailed: 0 } };
+    default:
+      return mix;
+  }
 }
 
 function drawMix(random: Random): FaultMix {

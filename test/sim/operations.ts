@@ -3,10 +3,12 @@ import { NO_PLAN, PLAN_KEY, type PlanDocument } from "../../src/core/ownership/d
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import type { Cluster } from "./cluster.js";
 import type { Caller } from "./disk.js";
+import { nap } from "./nap.js";
 import type { Random } from "./random.js";
 import type { SeedShape } from "./seed-shape.js";
 import type { SimDirectory } from "./sim-directory.js";
 import type { SimNode } from "./sim-node.js";
+import { toAndFro } from "./to-and-fro.js";
 import type { World } from "./world.js";
 
 export interface OperationParts {
@@ -20,6 +22,9 @@ export interface OperationParts {
 const OPERATOR: Caller = { name: "operator", isAlive: true, isCutOff: false };
 /** Operators do not wait for ever for a process to leave. */
 const LEAVE_MS_MAX = 25_000;
+/** Of a sleepy phase, and of a restless one. */
+const NAPS = 4;
+const ROUND_TRIPS = 2;
 
 export class Operations {
   readonly #parts: OperationParts;
@@ -62,10 +67,16 @@ export class Operations {
     };
     some(random.below(1 + shape.splitsMax), () => this.#split());
     if (shape.kind === "single") return;
+    if (shape.temper === "sleepy") return this.#inARow((isOver, then) => nap(NAPS, this.#parts, random, isOver, then));
+    if (shape.temper === "restless") {
+      const gather = (node: SimNode): void => this.#gather(node);
+      return this.#inARow((isOver, then) => toAndFro(ROUND_TRIPS, this.#parts, random, gather, isOver, then));
+    }
     some(random.below(3), () => this.#changePlan());
     some(random.chance(0.4) ? 1 : 0, () => this.#rollingRestart());
     some(1 + random.below(2), () => this.#restart(this.#anyNode(), random.chance(0.4)));
     some(random.below(3), () => this.#join());
+    if (shape.temper === "patient") some(2, () => this.#rollingRestart());
     if (shape.isCalm) return;
     some(random.below(3), () => this.#cut());
     some(random.below(3), () => this.#pause());
@@ -83,6 +94,15 @@ export class Operations {
     return this.#random.pick(this.#parts.cluster.nodes);
   }
 
+  /** What comes one after the other: the phase lasts until it has. */
+  #inARow(begin: (isOver: () => boolean, then: () => void) => void): void {
+    this.#open++;
+    const ended = (): void => {
+      this.#open--;
+    };
+    begin(() => this.isOver, ended);
+  }
+
   /** Where a node is meant to own nothing, or shards are meant to lie. */
   #changePlan(): void {
     const random = this.#random;
@@ -95,6 +115,14 @@ export class Operations {
       random.chance(0.4) ? [[shard, this.#anyNode().address]] : [],
     );
     this.#writePlan({ drained, placed, splits: this.splits });
+  }
+
+  /** All shards are meant to lie at one node. */
+  #gather(node: SimNode): void {
+    const { shape } = this.#parts;
+    this.#count("gather");
+    const placed = Array.from({ length: shape.shards }, (_, shard) => [shard, node.address] as const);
+    this.#writePlan({ drained: [], placed, splits: this.splits });
   }
 
   #split(): void {

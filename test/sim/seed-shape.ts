@@ -1,8 +1,16 @@
 /** What a seed is: one router with a lock on its data, one at a time under leases, or a cluster of several. */
 import type { Random } from "./random.js";
 
+/**
+ * What a seed makes common that seldom happens by chance. `sleepy`: routers that sleep for about as long as a lease, reached
+ * by nobody, and are asked the moment they wake. `restless`: plans that send few shards to and fro. `patient`: a calm in
+ * which routers stop while others are slow to do what their clients wait for. `even`: none of these.
+ */
+export type Temper = "even" | "sleepy" | "restless" | "patient";
+
 export interface SeedShape {
   readonly kind: "single" | "cluster";
+  readonly temper: Temper;
   /** Nothing fails: nodes come, go and hand shards over, and no command may notice. */
   readonly isCalm: boolean;
   /** Nodes at once, at most. */
@@ -32,12 +40,20 @@ export interface NetworkMix {
 
 const CALM_NETWORK: NetworkMix = { delayMs: 1, breaks: 0, doubled: 0, overtaking: 0 };
 
+/** Of 25 seeds two are sleepy and two restless; a third of the calm ones are patient. */
+export function temperOf(seed: number): Temper {
+  if (seed % 30 === 20) return "patient";
+  if (seed % 25 === 7 || seed % 25 === 17) return "sleepy";
+  return seed % 25 === 9 || seed % 25 === 19 ? "restless" : "even";
+}
+
 /** Two seeds of five are single routers, one of ten is a calm cluster. */
 export function drawShape(random: Random, seed: number): SeedShape {
   if (seed % 5 === 1 || seed % 5 === 3) {
     const splitsMax = random.pick([0, 0, 1]);
     return {
       kind: "single",
+      temper: "even",
       isCalm: false,
       nodes: 1,
       shards: 3,
@@ -48,6 +64,7 @@ export function drawShape(random: Random, seed: number): SeedShape {
     };
   }
   const isCalm = seed % 10 === 0;
+  const temper = temperOf(seed);
   const isHarsh = random.chance(0.3);
   const network = {
     delayMs: random.pick([0.3, 2, 10]),
@@ -55,22 +72,27 @@ export function drawShape(random: Random, seed: number): SeedShape {
     doubled: isHarsh ? random.unit() * 0.1 : 0,
     overtaking: isHarsh ? random.unit() * 0.1 : 0,
   };
-  const shards = random.pick([3, 4, 8]);
+  const shards = random.pick(temper === "restless" ? [3, 4] : [3, 4, 8]);
+  // No more than 16 shards at any time: each costs the simulation some time.
+  const splitsMax = temper === "restless" ? 0 : random.pick(shards === 8 ? [0, 1] : [0, 1, 2]);
   return {
     kind: "cluster",
+    temper,
     isCalm,
-    nodes: random.pick([2, 2, 3, 3, 4]),
+    nodes: random.pick(temper === "restless" ? [2, 2, 3] : [2, 2, 3, 3, 4]),
     shards,
-    // No more than 16 at any time: each costs the simulation some time.
-    splitsMax: random.pick(shards === 8 ? [0, 1] : [0, 1, 2]),
-    clocks: isCalm ? "true" : random.pick(["true", "skewed", "skewed", "wild"]),
+    splitsMax,
+    // Who sleeps among others that run alike is found out by nobody while its lease holds.
+    clocks: isCalm ? "true" : random.pick(temper === "sleepy" ? ["skewed", "wild"] : ["true", "skewed", "skewed", "wild"]),
     network: isCalm ? CALM_NETWORK : network,
     commandsMin: 900,
   };
 }
 
-/** How fast a node's clock runs. */
-export function drawRate(random: Random, clocks: SeedShape["clocks"]): number {
+/** How fast the clock of a node runs. Where they sleep, every second one is as slow as can be, and the others as fast. */
+export function drawRate(random: Random, { clocks, temper }: SeedShape, at: number): number {
+  const isSlow = at % 2 === 0;
+  if (temper === "sleepy") return clocks === "wild" ? (isSlow ? 0.4 : 2) : isSlow ? 0.72 : 1.4;
   switch (clocks) {
     case "true":
       return 1;

@@ -460,13 +460,13 @@ export class SimClients {
   }
 
   /** Asks one router for the state of many entities at once. */
-  lookAround(submit: Submit): void {
-    for (const entity of ENTITIES) if (hasBook(entity.type)) this.#state(entity, submit);
+  lookAround(submit: Submit, strict: number = STRICT): void {
+    for (const entity of ENTITIES) if (hasBook(entity.type)) this.#state(entity, submit, strict);
   }
 
-  #state(entity: EntityAddress, submit: Submit = this.#submit): void {
+  #state(entity: EntityAddress, submit: Submit = this.#submit, strict: number = STRICT): void {
     const request = ++this.#requests;
-    const isStrict = this.#random.chance(STRICT);
+    const isStrict = this.#random.chance(strict);
     this.#world.count(isStrict ? "command.state.strict" : "command.state");
     this.#askingByRequest.set(request, { kind: "state", entity, invokedAtMs: this.#world.nowMs, isStrict });
     const input = { kind: "stateAsked", request, of: entity, isAdmin: true, isStrict } as const;

@@ -16,6 +16,8 @@ export class SimNode {
   isWanted: boolean;
   /** What operators are doing with it. */
   status: "serving" | "leaving" | "stopping" = "serving";
+  /** Its machine answers nobody: no client is sent there. */
+  isUnreachable = false;
   /** Of the process that runs now. */
   refusedCommands = new RefusedCommands();
 

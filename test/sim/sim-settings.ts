@@ -3,6 +3,7 @@
 import type { CoreSettings } from "../../src/core/core-settings.js";
 import type { EntityType } from "../../src/core/entity/entity-type.js";
 import type { ActiveDeployment } from "../../src/core/input.js";
+import type { LeaseLimits } from "../../src/core/ownership/lease.js";
 import { PLACEMENTS } from "./business/catalog.js";
 import type { Random } from "./random.js";
 import type { SeedShape } from "./seed-shape.js";
@@ -15,10 +16,17 @@ const SPILLING_OF = 4;
 const DEFLATING_OF = 3;
 
 const LEASE = { heartbeatEveryMs: 300, leaseMs: 3_000, observeMs: 6_000 };
+/** Where routers are often taken for dead, or shards are often on their way, in the same time. */
+const QUICK_LEASE = { heartbeatEveryMs: 75, leaseMs: 750, observeMs: 1_500 };
+
+export function leaseOf({ temper }: SeedShape): LeaseLimits {
+  return temper === "sleepy" || temper === "restless" ? QUICK_LEASE : LEASE;
+}
 
 export type SharedSettings = Omit<CoreSettings, "incarnation" | "nonceSeed">;
 
-export function drawSettings(random: Random, seed: number, { kind, shards }: SeedShape): SharedSettings {
+export function drawSettings(random: Random, seed: number, shape: SeedShape): SharedSettings {
+  const { kind, shards, temper } = shape;
   // Seed 1 too: mutants begin with it.
   const isSpilling = seed === 1 || seed % SPILLING_OF === 0;
   const isTight = seed === 1 || seed % (2 * SPILLING_OF) === 0;
@@ -63,8 +71,9 @@ export function drawSettings(random: Random, seed: number, { kind, shards }: See
     },
     upkeep: {
       tailBytesTarget: random.pick([8_000, 64_000]),
-      tailRecordsTarget: random.pick([10, 40, 200]),
-      tailAgeMaxMs: random.pick([1_000, 10_000]),
+      // A shard that comes back to a log before it is flushed has the entries of its former stay there in front of it.
+      tailRecordsTarget: random.pick(temper === "restless" ? [200] : [10, 40, 200]),
+      tailAgeMaxMs: random.pick(temper === "restless" ? [10_000] : [1_000, 10_000]),
       dirtyBytesMax: random.pick([16_000, 1 << 20]),
       flushesMax: random.pick([1, 3]),
       recordTtlMs: Infinity,
@@ -72,7 +81,7 @@ export function drawSettings(random: Random, seed: number, { kind, shards }: See
     orphans: { sweepEveryMs: random.pick([500, 20_000]) },
     admission: { tailBytesMax: 8 << 20, tailRecordsMax: 20_000, durableLagMaxMs: 5_000, recordAgeMaxMs: Infinity },
     // Half of the single routers have a lock that proves that nobody else runs; the others go by leases.
-    lease: random.pick(kind === "cluster" ? [LEASE] : [null, LEASE]),
+    lease: random.pick(kind === "cluster" ? [leaseOf(shape)] : [null, LEASE]),
     memory: { totalBytes: 32 << 20, reserveBytes: 4 << 20, cacheBytes: random.pick([64_000, 512_000, 8 << 20]) },
   };
 }

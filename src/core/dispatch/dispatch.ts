@@ -51,8 +51,8 @@ export interface DispatcherPort {
   /** Takes an offer back: its commands are gone (client left, purge). No effect if it is running. */
   withdraw(runnable: Runnable): void;
   /**
-   * The entity is offered by somebody else from now on: its shard went away, and may come back, or in parts, while an
-   * invocation still runs. What comes of that is nobody's.
+   * Its shard is another node's: an offer is taken back, and nobody waits for what runs. Its key may be offered again before that
+   * has ended: the shard may soon be back.
    */
   abandon(runnable: Runnable): void;
   /** The batches to start now. Call once a turn, behind all offers. */

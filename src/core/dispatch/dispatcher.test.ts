@@ -88,29 +88,22 @@ test("an entity offered twice is a broken invariant", () => {
   assert.throws(() => dispatcher.offer(runnable("a"), 0), { name: "BrokenInvariant" });
 });
 
-test("an entity that is abandoned while it runs may be offered again at once, and its old result means nothing", () => {
+test("what is abandoned while it runs may be offered again at once, and its end is nobody's", () => {
   const dispatcher = dispatcherWith();
-  const [before, after] = [runnable("a"), runnable("a")];
-  const first = startOne(dispatcher, [before, runnable("b")], 0);
-  dispatcher.abandon(before);
-  const second = startOne(dispatcher, [after], 50);
-  assert.deepEqual(keys(second), ["a"]);
-  dispatcher.finished(first.attempt, before, 60);
+  const former = runnable("a");
+  const batch = startOne(dispatcher, [former, runnable("b")], 0);
+  dispatcher.abandon(former);
+  const again = startOne(dispatcher, [runnable("a")], 1);
+  assert.deepEqual(keys(again), ["a"]);
+  dispatcher.finished(batch.attempt, former, 2);
+  const verdicts = dispatcher.ended(batch.attempt, DOWN, 3);
   assert.deepEqual(
-    dispatcher.ended(first.attempt, CUT, 60).map(({ runnable: member }) => member.key),
+    verdicts.map(({ runnable: { key } }) => key),
     ["b"],
   );
-  assert.deepEqual(
-    dispatcher.ended(second.attempt, CUT, 70).map(({ runnable: member }) => member),
-    [after],
-  );
-});
-
-test("an entity that is abandoned while it waits is not planned", () => {
-  const dispatcher = dispatcherWith();
-  dispatcher.offer(runnable("a"), 0);
-  dispatcher.abandon(runnable("a"));
-  assert.deepEqual(dispatcher.plan(0), []);
+  assert.throws(() => dispatcher.offer(runnable("a"), 4), { name: "BrokenInvariant" }, "the second one runs still");
+  finishAll(dispatcher, again, 5);
+  dispatcher.offer(runnable("a"), 6);
 });
 
 test("a withdrawn offer is not planned, and one that runs is not withdrawn", () => {

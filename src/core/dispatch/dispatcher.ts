@@ -96,9 +96,12 @@ export class Dispatcher implements DispatcherPort {
   }
 
   abandon(runnable: Runnable): void {
+    this.withdraw(runnable);
     const offer = this.#offerByKey.get(runnable.key);
-    if (offer?.attempt === WAITING) this.withdraw(runnable);
-    else if (offer !== undefined) this.#leave(offer.attempt, runnable);
+    if (offer === undefined || offer.runnable !== runnable) return;
+    // It still counts in its attempt: as load, and as one of those who may be to blame.
+    this.#offerByKey.delete(runnable.key);
+    offer.attempt = DECIDED;
   }
 
   plan(nowMs: number): readonly Batch[] {

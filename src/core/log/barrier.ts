@@ -1,9 +1,11 @@
 /**
  * The barrier: proves, at a moment after a request arrived, that nobody has taken over meanwhile, without any clock (RULES.md
  * 5). A record of ours that was issued behind the arrival and became durable proves it; with nothing under way, so does a
- * consistent read that finds the next position absent.
+ * consistent read that finds our node document alive: whoever takes over has to mark it dead first. That the next position of
+ * our log is absent would prove nothing: once all that we had is taken over, the log may be removed, with its seal.
  */
-import type { DirectoryClient } from "../ownership/directory-client.js";
+import type { DirectoryClient, FoundDocument } from "../ownership/directory-client.js";
+import type { NodeDocument } from "../ownership/documents.js";
 import type { LogWriter } from "./log-writer.js";
 
 interface Waiting {
@@ -15,8 +17,11 @@ interface Waiting {
 export interface BarrierTools {
   readonly log: LogWriter;
   readonly client: DirectoryClient;
-  /** The next position is taken: whoever did it has sealed our log. */
-  sealed(position: number): void;
+  /** Of our own document. */
+  readonly nodeKey: string;
+  statusOf(document: FoundDocument): NodeDocument["status"];
+  /** Our document is marked dead, or gone: somebody has taken over, or is about to. */
+  lost(): void;
 }
 
 export class Barrier {
@@ -45,18 +50,26 @@ export class Barrier {
     this.#isProbing = true;
     // Who comes while the answer is on its way needs a look of its own: this one may have been taken before.
     const probed = [...this.#waiting];
-    const position = log.durable + 1;
-    this.#tools.client.readRecords(log.log, position, 1, 1, (bodies) => {
+    const { client, nodeKey, statusOf, lost } = this.#tools;
+    const looked = (status: NodeDocument["status"]): void => {
       this.#isProbing = false;
-      // Behind the request for this position records of ours may have gone out meanwhile, and this be one of them.
-      if (bodies.length > 0 && log.issued < position) return this.#tools.sealed(position);
-      if (bodies.length === 0) this.#release(probed);
-    });
+      // Closed by ourselves: what waits ends with us.
+      if (status === "alive") this.#release(probed);
+      else if (status === "dead") lost();
+    };
+    client.readAnew(
+      nodeKey,
+      (found) => looked(found === null ? "dead" : statusOf(found)),
+      // Whatever it is, it is not what we wrote.
+      () => looked("dead"),
+    );
   }
 
-  #release(passed: readonly Waiting[]): void {
+  /** Those of them that have not been let through before: a record may have been faster than the look. */
+  #release(proven: readonly Waiting[]): void {
+    const all = new Set(proven);
+    const passed = this.#waiting.filter((waiting) => all.has(waiting));
     if (passed.length === 0) return;
-    const all = new Set(passed);
     this.#waiting = this.#waiting.filter((waiting) => !all.has(waiting));
     for (const { then } of passed) then();
   }

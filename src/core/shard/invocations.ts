@@ -310,7 +310,7 @@ export class Invocations {
     return position;
   }
 
-  /** A command that must not run at all: running it cannot help. The entity's version has to be known. */
+  /** A command that must not run at all: running it cannot help. */
   buryAtOnce(slot: EntitySlot, item: Item, code: "unknown_command" | "unstorable", message: string): void {
     const outcome = { kind: "failed", code, message } as const;
     const position = this.bury(slot, item, outcome);
@@ -400,7 +400,7 @@ export class Invocations {
   release(): Asked[] {
     const asked: Asked[] = [];
     for (const slot of this.#context.slotByKey.values()) {
-      if (slot.status === "running" || slot.status === "offered") this.#context.host.dispatcher.abandon(slot);
+      this.#context.host.dispatcher.abandon(slot);
       for (const item of [...slot.running, ...slot.mailbox]) {
         this.#context.releaseItem(item);
         for (const request of item.waiters) asked.push(askedAgain(slot, item, request));
@@ -416,7 +416,7 @@ export class Invocations {
   abandon(message: string): void {
     this.#isOver = true;
     for (const slot of this.#context.slotByKey.values()) {
-      if (slot.status === "running" || slot.status === "offered") this.#context.host.dispatcher.abandon(slot);
+      this.#context.host.dispatcher.abandon(slot);
       const items = [...slot.running, ...slot.mailbox];
       for (const item of items) this.#context.releaseItem(item);
       const requests = [...items.flatMap(({ waiters }) => waiters), ...slot.readers.map(({ request }) => request)];

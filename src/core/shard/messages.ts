@@ -39,6 +39,8 @@ export class Messages {
   readonly #acknowledgedByTarget = new Map<number, number[]>();
   #acknowledgeAtMs: number | null = null;
   #isParking = false;
+  /** What a former owner left unsent has gone out: it goes before everything that is born here. */
+  #hasBegun = false;
 
   constructor(context: ShardContext, reads: StoreReads) {
     this.#context = context;
@@ -49,15 +51,23 @@ export class Messages {
     this.#mailboxes = mailboxes;
   }
 
+  /** Sends everything that is unacknowledged, to all targets. Once all shards are open; what is born until then waits for it. */
+  begin(): void {
+    this.#hasBegun = true;
+    const { outbox } = this.#context.state;
+    for (const target of outbox.targets()) this.resend(target, outbox.lowest(target) ?? 0);
+  }
+
   /** Messages have entered the outbox: they go out at once unless their stream is held up. */
   born(messages: readonly Message[]): void {
+    if (!this.#hasBegun) return;
     for (const message of messages) {
       if (this.#heldByTarget.has(message.targetShard)) continue;
       if (!this.#send(message)) this.#hold(message);
     }
   }
 
-  /** Sends everything that is unacknowledged, from the lowest number on. After opening, and whenever a stream was held up. */
+  /** Sends what is unacknowledged, from a number on. After opening, and whenever a stream was held up. */
   resend(target: number, from: number): void {
     this.#heldByTarget.delete(target);
     for (const message of [...this.#context.state.outbox.from(target, from)]) {

@@ -250,7 +250,7 @@ export class Shard {
 
   /** Sends what is in the outbox again. Once all shards are open. */
   resend(): void {
-    for (const target of this.state.outbox.targets()) this.#messages.resend(target, this.state.outbox.lowest(target) ?? 0);
+    this.#messages.begin();
   }
 
   arrived(input: CommandArrived, spec: EntityType): void {

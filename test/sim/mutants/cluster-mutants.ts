@@ -52,7 +52,7 @@ const LOGS: readonly Mutant[] = [
   },
   {
     name: "no-epoch-filter",
-    isSeldomKilled: true,
+    temper: "restless",
     file: "ownership/replay.js",
     from: "epoch === range.epoch",
     to: "epoch >= 0",
@@ -86,7 +86,7 @@ const MOVES: readonly Mutant[] = [
   },
   {
     name: "hand-off-taken-back-by-a-read",
-    isSeldomKilled: true,
+    temper: "restless",
     file: "ownership/directory-client.js",
     from: "else if (standing !== swap.expected || swap.isOnce)",
     to: 'else if (standing === swap.expected && key.startsWith("shard/"))\n                this.#settle(swap, "lost");\n            else if (standing !== swap.expected || swap.isOnce)',
@@ -116,7 +116,7 @@ const MOVES: readonly Mutant[] = [
   },
   {
     name: "stopped-before-others-have-answered",
-    isSeldomKilled: true,
+    temper: "patient",
     file: "ownership/closing.js",
     from: "!forwarding.isWaitedFor && gate.held === 0",
     to: "gate.held === 0",
@@ -179,7 +179,7 @@ const MESSAGES: readonly Mutant[] = [
 const LEASES: readonly Mutant[] = [
   {
     name: "heartbeat-not-fenced",
-    isSeldomKilled: true,
+    temper: "sleepy",
     file: "ownership/own-node.js",
     from: 'if (end === "lost")\n                this.#tools.lost();\n            else\n                then();',
     to: "this.#lease.renew(this.#now);\n            this.#nextHeartbeatMs = this.#now.monotonicMs + 300;\n            then();",
@@ -194,7 +194,7 @@ const LEASES: readonly Mutant[] = [
   },
   {
     name: "lease-as-long-as-the-wait",
-    isSeldomKilled: true,
+    temper: "sleepy",
     file: "ownership/lease.js",
     from: "ageMs < this.#limits.leaseMs",
     to: "ageMs < this.#limits.observeMs",
@@ -209,7 +209,7 @@ const LEASES: readonly Mutant[] = [
   },
   {
     name: "strict-read-without-barrier",
-    isSeldomKilled: true,
+    temper: "sleepy",
     file: "requests.js",
     from: "opened.barrier.pass(() => this.take(this.#proven(asked, shard, opened)));",
     to: "this.take(this.#proven(asked, shard, opened));",

@@ -1,3 +1,5 @@
+import type { Temper } from "../seed-shape.js";
+
 /** One small change of the compiled core, by exact text. */
 export interface Change {
   /** Under dist/src/core. */
@@ -13,6 +15,6 @@ export interface Mutant extends Change {
   readonly also?: readonly Change[];
   /** What the change means, and which promise it breaks. */
   readonly why: string;
-  /** A minute's seeds have not killed it yet, though it is wrong: it runs when it is named, until seeds are made that do. */
-  readonly isSeldomKilled?: true;
+  /** It shows in one kind of situation alone: seeds that make it common are tried, and no others. */
+  readonly temper?: Temper;
 }

@@ -1,7 +1,8 @@
 /**
- * `node seeds.js LIMIT [SEED...]`: simulates these seeds, or 1, 2, 3 and so on, until one shows a violation or it has used
- * LIMIT ms of processor time: a busy machine decides nothing. Tells its parent of each.
+ * `node seeds.js LIMIT TEMPER [SEED...]`: simulates these seeds, or of 1, 2, 3 and so on those of the temper (`any`: all), until
+ * one shows a violation or it has used LIMIT ms of processor time: a busy machine decides nothing. Tells its parent of each.
  */
+import { temperOf } from "../seed-shape.js";
 import { simulate } from "../simulation.js";
 
 /** What a run of seeds tells: the seed it begins, and in the end what it found. */
@@ -10,7 +11,9 @@ export type SeedsMessage =
   | { readonly kind: "violated"; readonly seed: number; readonly message: string; readonly cpuMs: number }
   | { readonly kind: "held" };
 
-const [limitMs = Infinity, ...given] = process.argv.slice(2).map(Number);
+const [limit, temper = "any", ...rest] = process.argv.slice(2);
+const limitMs = Number(limit);
+const given = rest.map(Number);
 const seeds = given.length > 0 ? given.values() : upward();
 const found = firstViolation();
 process.send?.(found, undefined, undefined, () => process.exit(0));
@@ -32,5 +35,5 @@ function usedMs(): number {
 }
 
 function* upward(): Generator<number> {
-  for (let seed = 1; ; seed++) yield seed;
+  for (let seed = 1; ; seed++) if (temper === "any" || temperOf(seed) === temper) yield seed;
 }

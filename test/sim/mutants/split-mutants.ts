@@ -83,8 +83,8 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   {
     name: "running-at-a-split-and-offered-again",
     file: "shard/invocations.js",
-    from: 'if (slot.status === "running" || slot.status === "offered")\n                this.#context.host.dispatcher.abandon(slot);\n            for',
-    to: "for",
+    from: "this.#context.host.dispatcher.abandon(slot);\n            for (const item of [...slot.running, ...slot.mailbox]) {",
+    to: "for (const item of [...slot.running, ...slot.mailbox]) {",
     why: "An entity whose invocation still runs when its shard comes back as a half cannot be offered.",
   },
 ];

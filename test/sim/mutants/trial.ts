@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Temper } from "../seed-shape.js";
 import type { Change, Mutant } from "./mutant.js";
 import type { SeedsMessage } from "./seeds.js";
 
@@ -38,7 +39,7 @@ export class Copy {
     await rm(this.#root, { recursive: true, force: true });
   }
 
-  /** Runs seeds 1, 2, 3 and so on over the mutant, until one shows a violation or `limitMs` of processor time are used. */
+  /** Runs the mutant's seeds of 1, 2, 3 and so on, until one shows a violation or `limitMs` of processor time are used. */
   async try(mutant: Mutant, limitMs: number): Promise<Verdict> {
     const whole = new Map<string, string>();
     try {
@@ -46,7 +47,7 @@ export class Copy {
         const places = await this.#change(change, whole);
         if (places !== 1) return { kind: "failed", message: `its text stands ${places} times in ${change.file}, not once` };
       }
-      return await this.run([], limitMs);
+      return await this.run([], limitMs, mutant.temper);
     } finally {
       for (const [path, text] of whole) await writeFile(path, text);
     }
@@ -66,10 +67,10 @@ export class Copy {
     return places;
   }
 
-  /** Runs seeds over the program as it stands; none given: 1, 2, 3 and so on. */
-  run(seeds: readonly number[], limitMs: number): Promise<Verdict> {
+  /** Runs seeds over the program as it stands; none given: of 1, 2, 3 and so on those of the temper. */
+  run(seeds: readonly number[], limitMs: number, temper: Temper | "any" = "any"): Promise<Verdict> {
     const program = join(this.#root, "dist", "test", "sim", "mutants", "seeds.js");
-    return judge(fork(program, [limitMs, ...seeds].map(String), { silent: true }), limitMs * BUSY_FACTOR);
+    return judge(fork(program, [limitMs, temper, ...seeds].map(String), { silent: true }), limitMs * BUSY_FACTOR);
   }
 }
 
