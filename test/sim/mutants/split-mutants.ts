@@ -17,8 +17,8 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
     also: [
       {
         file: "ownership/custody.js",
-        from: "assert(isFlushed, `shard ${this.shard.shard} is not flushed`);",
-        to: "assert(isFlushed || true, `shard ${this.shard.shard} is not flushed`);",
+        from: "this.shard.state.store.isThawed && !this.isDirty;",
+        to: "this.shard.state.store.isThawed;",
       },
     ],
     why: "What came since the first flush is in the log alone, where no half looks for it.",
