@@ -153,6 +153,18 @@ describe("what an opening reads is read before anybody waits for it", () => {
   }
 });
 
+test("a node that has not said that it reads ahead is shown nothing, and gets its shards: it may be of an older version", () => {
+  const cluster = new ClusterBench();
+  cluster.isCarried = ({ frame }) => frame.kind !== "handOffAsked" || frame.epoch > 0;
+  const { other } = shared(cluster);
+  cluster.run(1_000);
+  assert.ok(!cluster.frames.some(({ frame }) => frame.kind === "shardShown" || frame.kind === "handOffAwaited"));
+  assert.deepEqual(
+    versionsAt(cluster, other),
+    ID_BY_SHARD.map(() => 1),
+  );
+});
+
 describe("who asks for a shard and should not have it", () => {
   const ask = (cluster: ClusterBench, bench: CoreBench, shard: number, epoch: number): void => {
     bench.give({ kind: "peerReceived", from: "b-1", to: "a-1", frame: { kind: "handOffAsked", shard, epoch } });

@@ -34,6 +34,7 @@ class Bench {
   readonly log = { durable: 5, cut: () => 9 };
   readonly did: string[] = [];
   isLiving = true;
+  isReader = true;
   #swapped: () => void = () => assert.fail("no swap");
   readonly handOff = new HandOff(
     this.shard as unknown as Shard,
@@ -42,7 +43,10 @@ class Bench {
     {
       log: this.log as unknown as LogWriter,
       isLiving: () => this.isLiving,
-      show: () => this.did.push(`show ${this.custody.token}`),
+      show: () => {
+        if (this.isReader) this.did.push(`show ${this.custody.token}`);
+        return this.isReader;
+      },
       handedOver: () => this.did.push("handed over"),
       kept: () => this.did.push("kept"),
     },
@@ -144,6 +148,12 @@ describe("while its next owner reads ahead", () => {
     const goesAtMs = bench.handOff.wakeAtMs(1);
     assert.deepEqual(bench.turn(goesAtMs - 1), []);
     assert.deepEqual(bench.turn(goesAtMs), ["pause", ...GOING]);
+  });
+
+  test("one that does not read ahead is not waited for", () => {
+    const bench = new Bench();
+    bench.isReader = false;
+    assert.deepEqual(bench.turn(1), ["pause", ...GOING]);
   });
 
   test("it stays when the next owner is gone", () => {

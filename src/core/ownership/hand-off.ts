@@ -26,8 +26,8 @@ const DRAIN_MS_MAX = 2_000;
 export interface HandOffTools {
   readonly log: LogWriter;
   isLiving(log: LogId): boolean;
-  /** Shows the next owner what the shard is made of now, so that it reads ahead. */
-  show(handOff: HandOff): void;
+  /** Shows the next owner what the shard is made of now, so that it reads ahead; false: it is of a version that does not. */
+  show(handOff: HandOff): boolean;
   /** The shard is the next owner's: its descriptor says so. */
   handedOver(handOff: HandOff): void;
   /** It stays, and serves as before. */
@@ -128,8 +128,7 @@ export class HandOff {
     if (!this.custody.isIdle) return;
     if (this.#shownToken !== this.custody.token) {
       this.#shownToken = this.custody.token;
-      this.#isAwaited = false;
-      this.#tools.show(this);
+      this.#isAwaited = !this.#tools.show(this);
     }
     if (!this.#isAwaited && waitedMs < READ_AHEAD_MS_MAX) return;
     this.#status = "draining";

@@ -70,6 +70,11 @@ export interface Holding {
 const MOVES_MAX = 8;
 /** A shard that was asked for and did not come is asked for again. */
 const ASK_AGAIN_MS = 1_000;
+/**
+ * No shard that anybody owns has this epoch. Who asks with it asks for nothing, but says that it knows how to read ahead: a node
+ * of an older version pays no attention to that, and is shown nothing, for it would take it for damage.
+ */
+const READS_AHEAD = 0;
 /** Shards of one node that are being split at the same time: each waits for a flush, and then makes its callers wait. */
 const SPLITS_MAX = 2;
 /** What held up a split may last. */
@@ -86,6 +91,8 @@ export class Holdings {
   /** Ours by their descriptors, to be opened when no claim is under way any more: together they read a log once. */
   #toOpen: { readonly descriptor: ShardDescriptor; readonly token: string }[] = [];
   readonly #askedAtMs = new Map<number, number>();
+  /** Nodes that have said that they read ahead what they are shown. */
+  readonly #readers = new Set<LogId>();
   /** When a shard that was asked for may have to be asked for again. */
   #askAgainAtMs = Infinity;
   readonly #reading = new Set<number>();
@@ -255,6 +262,7 @@ export class Holdings {
 
   /** Another node asks for a shard. It gets it if it should have it by our own view, too; else it asks again. */
   handOffAsked(by: LogId, shard: number, epoch: number): void {
+    if (epoch === READS_AHEAD) return void this.#readers.add(by);
     const holding = this.of(shard);
     if (holding === null) return this.reread(shard);
     const { membership } = this.#parts;
@@ -267,7 +275,7 @@ export class Holdings {
     const tools = {
       log: custody.log,
       isLiving: (log: LogId) => membership.isLiving(log),
-      show: ({ custody, to }: HandOff) => this.#show(to, custody),
+      show: ({ custody: shown, to }: HandOff) => this.#show(to, shown),
       handedOver: (handOff: HandOff) => this.#handedOver(handOff),
       kept: (handOff: HandOff) => this.#kept(handOff),
     };
@@ -346,6 +354,7 @@ export class Holdings {
       .join(" ");
     if (names !== this.#livingNames) {
       this.#livingNames = names;
+      for (const reader of this.#readers) if (!membership.isLiving(reader)) this.#readers.delete(reader);
       return this.#list();
     }
     if (!this.#isListed) return;
@@ -453,6 +462,7 @@ export class Holdings {
     if (askedAtMs !== undefined && tickMs - askedAtMs < ASK_AGAIN_MS) return;
     if (askedAtMs !== undefined) this.reread(shard);
     this.#askedAtMs.set(shard, tickMs);
+    this.#parts.send(owner, { kind: "handOffAsked", shard, epoch: READS_AHEAD });
     this.#parts.send(owner, { kind: "handOffAsked", shard, epoch: this.#parts.map.of(shard).epoch });
   }
 
@@ -539,10 +549,12 @@ export class Holdings {
     this.changed();
   }
 
-  #show(to: LogId, { descriptor, token }: Custody): void {
+  #show(to: LogId, { descriptor, token }: Custody): boolean {
     const { send, codec, custody } = this.#parts;
+    if (!this.#readers.has(to)) return false;
     const { shard } = descriptor;
     send(to, { kind: "shardShown", shard, token, descriptor: codec.encodeDescriptor(descriptor, custody.clusterId) });
+    return true;
   }
 
   #readAhead(shard: number, epoch: number): void {

@@ -111,6 +111,8 @@ test("other segments, another epoch, or a store in trouble: it is dropped, and t
   bench.ahead.turn();
   bench.ahead.turn();
   assert.deepEqual(bench.done, ["3@7"], "nobody is kept waiting for it");
+  if (store !== undefined) store.wakeAtMs = 500;
+  assert.equal(bench.ahead.wakeAtMs(), Infinity, "it would be woken for nothing");
   assert.equal(bench.ahead.take(coming()), null);
 });
 

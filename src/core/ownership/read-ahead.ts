@@ -103,7 +103,10 @@ export class ReadAhead {
 
   wakeAtMs(): number {
     let byWall = Infinity;
-    for (const { store } of this.#aheadByShard.values()) byWall = Math.min(byWall, store.wakeAtMs);
+    for (const { store } of this.#aheadByShard.values()) {
+      // One in trouble tries nothing again.
+      if (store.problem === null) byWall = Math.min(byWall, store.wakeAtMs);
+    }
     return byWall === Infinity ? Infinity : this.#parts.tickMs() + Math.max(0, byWall - this.#parts.nowMs());
   }
 
