@@ -11,6 +11,7 @@ import type { InProcessFunction } from "../invoker/in-process/in-process-invoker
 import { documentCodec } from "../protocol/record/document-codec.js";
 import { recordCodec } from "../protocol/record/record-codec.js";
 import { ClusterPlan } from "./cluster-plan.js";
+import { BucketOwner } from "./composition/bucket-owner.js";
 import { LOCAL_SCHEME, makeInvoker } from "./composition/invokers.js";
 import { PatientStart } from "./composition/patient-start.js";
 import { openPeers } from "./composition/peers.js";
@@ -124,8 +125,16 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
   const figures =
     figuresEveryMs === undefined ? null : new FiguresLog({ everyMs: figuresEveryMs, source: metrics, clock: systemClock, log });
   const start = new PatientStart({ storage, registration, clock: systemClock, log });
+  const bucketOwner = new BucketOwner({
+    snapshots: storage.snapshots,
+    clock: systemClock,
+    clusterId: () => runner.snapshot()?.cluster?.clusterId ?? null,
+    foreign: (message) =>
+      runner.refuse("cluster_mismatch", `the objects under the settings' prefix are another cluster's: ${message}`),
+  });
   const close = async (): Promise<void> => {
     await start.stop();
+    await bucketOwner.stop();
     figures?.stop();
     metrics.stop();
     await registration.close();
@@ -149,6 +158,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
       (error) => runner.refuse(codeOf(error), messageOf(error)),
     );
   }
+  if (settings.snapshots.kind === "s3") bucketOwner.claim(runner.started);
   const ended = runner.ended.then(async (end) => {
     await servers.close();
     await close();

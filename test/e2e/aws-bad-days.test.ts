@@ -50,10 +50,10 @@ function answer(concerned: (operation: AwsOperation) => boolean, reply: (operati
 }
 
 /** A router that must not come up: what it says, with exit code 3. */
-async function refusedStart(change: (lines: string) => string = (lines) => lines): Promise<string> {
+async function refusedStart(change: (lines: string) => string = (lines) => lines, isSilent = true): Promise<string> {
   const changed = await World.make({ place: { lines: [] } });
   try {
-    return await changed.refusedStart(change(place.lines.join("\n")));
+    return await changed.refusedStart(change(place.lines.join("\n")), isSilent);
   } finally {
     await changed.end();
   }
@@ -207,6 +207,25 @@ describe("a start on DynamoDB and S3 is refused by its code", () => {
     } finally {
       if (AWS_REGION !== undefined) process.env["AWS_REGION"] = AWS_REGION;
     }
+  });
+
+  it("where another cluster's objects lie under the prefix; under one of its own it shares tables and bucket", async () => {
+    const till = (lines: string): string => `${lines}\ncluster: till`;
+    await insist("shared", "shared-1");
+    assert.match(await refusedStart(till, false), /object 'owner'.*\[cluster_mismatch\]/s);
+    const other = await World.make({ place: { lines: [] } });
+    try {
+      const child = await other.launch(till(place.lines.join("\n").replace("prefix: e2e/", "prefix: till/")));
+      const [, url = ""] = await child.said(/ingress +(\S+)/);
+      await other.at(url, () => other.servesFunctions());
+      for (const total of ["1", "2"]) assert.equal((await other.add("shared", `till-${total}`)).text, total);
+      child.signal("SIGTERM");
+      assert.equal((await child.exited).code, 0, child.errors);
+    } finally {
+      await other.end();
+    }
+    await world.killAndRestart();
+    assert.equal(await world.total("shared"), 1);
   });
 
   it("where credentials are refused, or an action is denied", async () => {

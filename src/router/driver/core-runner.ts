@@ -181,8 +181,10 @@ export class CoreRunner implements CoreLink {
     else this.#incarnation.submit({ kind: "stopAsked" });
   }
 
-  /** Ends without having started: `code` has an entry in docs/errors.md. */
+  /** Ends now, as what is stored does not allow to go on: `code` has an entry in docs/errors.md. */
   refuse(code: string, message: string): void {
+    this.#isStopping = true;
+    this.#incarnation?.abandon();
     this.#finish({ kind: "refused", code, message });
   }
 

@@ -494,8 +494,8 @@ export const STORAGE_PROBLEMS = {
   ),
   cluster_mismatch: start(
     "The data belongs to another cluster",
-    "'cluster' or 'shards' in the settings differ from what was stored when the data was first written.",
-    "Use the stored values, which the message names, or another 'path'.",
+    "'cluster' or 'shards' in the settings differ from what was stored when the data was first written, or another cluster's objects lie under the same prefix of the bucket.",
+    "Use the stored values, which the message names, or another 'path', or a 'prefix' of the bucket for each cluster.",
   ),
   disk_full: start(
     "The disk is full",
