@@ -3,9 +3,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Temper } from "../seed-shape.js";
 import type { Change, Mutant } from "./mutant.js";
 import type { SeedsMessage } from "./seeds.js";
-import type { Temper } from "../seed-shape.js";
 
 /** What came of a trial. A mutant that `hung` came to no end in one seed: that is no kill. */
 export type Verdict =
