@@ -51,17 +51,8 @@ export function temperOf(seed: number): Temper {
 export function drawShape(random: Random, seed: number): SeedShape {
   if (seed % 5 === 1 || seed % 5 === 3) {
     const splitsMax = random.pick([0, 0, 1]);
-    return {
-      kind: "single",
-      temper: "even",
-      isCalm: false,
-      nodes: 1,
-      shards: 3,
-      splitsMax,
-      clocks: "true",
-      network: CALM_NETWORK,
-      commandsMin: 2_000,
-    };
+    const single = { kind: "single", temper: "even", isCalm: false, nodes: 1, shards: 3, splitsMax, clocks: "true" } as const;
+    return { ...single, network: CALM_NETWORK, commandsMin: 2_000 };
   }
   const isCalm = seed % 10 === 0;
   const temper = temperOf(seed);
@@ -82,7 +73,7 @@ export function drawShape(random: Random, seed: number): SeedShape {
     nodes: random.pick(temper === "restless" ? [2, 2, 3] : [2, 2, 3, 3, 4]),
     shards,
     splitsMax,
-    // Who sleeps among others that run alike is found out by nobody while its lease holds.
+    // Among clocks that run alike nobody takes over while a sleeper's lease may be thought to hold.
     clocks: isCalm ? "true" : random.pick(temper === "sleepy" ? ["skewed", "wild"] : ["true", "skewed", "skewed", "wild"]),
     network: isCalm ? CALM_NETWORK : network,
     commandsMin: 900,

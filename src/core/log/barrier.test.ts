@@ -28,8 +28,9 @@ class Bench {
   /** How often the own document was asked for since the last time. */
   probes(): number {
     this.barrier.turn();
-    return this.effects.splice(0).filter((effect) => (effect.kind === "readDocument" ? effect.key === KEY : assert.fail(effect.kind)))
-      .length;
+    return this.effects
+      .splice(0)
+      .filter((effect) => (effect.kind === "readDocument" ? effect.key === KEY : assert.fail(effect.kind))).length;
   }
 
   found(status: NodeDocument["status"] | null): void {

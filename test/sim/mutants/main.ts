@@ -10,7 +10,10 @@ import type { Mutant } from "./mutant.js";
 import { MUTANTS, POWER_CUT_MUTANTS } from "./mutants.js";
 import { Copy, type Verdict } from "./trial.js";
 
-/** Of processor time: a minute where nothing else runs, and a machine may be three times as slow as that. */
+/**
+ * Of processor time: a minute where nothing else runs, and a machine may be three times as slow as that. Where much else runs,
+ * a seed takes two to four times its processor time.
+ */
 const LIMIT_MS = 180_000;
 const LANES = 2;
 /** For all killing seeds together. */
