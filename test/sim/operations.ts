@@ -25,6 +25,8 @@ const LEAVE_MS_MAX = 25_000;
 /** Of a sleepy phase, and of a restless one. */
 const NAPS = 4;
 const ROUND_TRIPS = 2;
+/** About as long as a split is under way. */
+const CRASH_WITHIN_STEPS = 40;
 
 export class Operations {
   readonly #parts: OperationParts;
@@ -65,7 +67,8 @@ export class Operations {
         });
       }
     };
-    some(random.below(1 + shape.splitsMax), () => this.#split());
+    if (shape.temper === "dividing") some(1, () => this.#splitAtCrash());
+    else some(random.below(1 + shape.splitsMax), () => this.#split());
     if (shape.kind === "single") return;
     if (shape.temper === "sleepy") return this.#inARow((isOver, then) => nap(NAPS, this.#parts, random, isOver, then));
     if (shape.temper === "restless") {
@@ -129,6 +132,14 @@ export class Operations {
     if (this.splits >= this.#parts.shape.splitsMax) return;
     this.#count("split");
     this.#writePlan({ ...this.#plan, splits: this.splits + 1 });
+  }
+
+  /** What a router has not heard of as consumed its next owner sends again, when its target is two halves. */
+  #splitAtCrash(): void {
+    const { cluster } = this.#parts;
+    const { incarnation } = this.#anyNode();
+    if (incarnation !== null && incarnation.crashAfterSteps === Infinity) cluster.planCrash(incarnation, CRASH_WITHIN_STEPS);
+    this.#split();
   }
 
   #writePlan(plan: PlanDocument): void {

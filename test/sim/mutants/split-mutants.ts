@@ -4,6 +4,7 @@ import type { Mutant } from "./mutant.js";
 export const SPLIT_MUTANTS: readonly Mutant[] = [
   {
     name: "parked-messages-forgotten-at-a-split",
+    temper: "dividing",
     file: "store/key-spaces/hash-range.js",
     from: "const at = space === TIMER_DUE_SPACE",
     to: "if (space === 4)\n        return false;\n    const at = space === TIMER_DUE_SPACE",
@@ -11,6 +12,7 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "split-before-all-is-flushed",
+    temper: "dividing",
     file: "ownership/splitting.js",
     from: "if (!this.custody.isDirty)\n            return this.#name();",
     to: "if (this.#hasFlushed || !this.custody.isDirty)\n            return this.#name();",
@@ -25,6 +27,7 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "split-with-messages-under-way",
+    temper: "dividing",
     file: "ownership/splitting.js",
     from: "this.shard.isReading || this.shard.isOwingMessages ||",
     to: "this.shard.isReading ||",
@@ -32,6 +35,7 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "marks-forgotten-at-a-split",
+    temper: "dividing",
     file: "shard/shard-state.js",
     from: "if (number !== parent)",
     to: "if (number !== parent && number < 0)",
@@ -39,6 +43,7 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "halves-before-the-whole",
+    temper: "dividing",
     file: "shard/messages.js",
     from: "if (this.#isBehind(message.targetShard))",
     to: "if (this.#isBehind(message.targetShard) && message.number < 0)",
@@ -46,6 +51,7 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "halves-of-an-earlier-epoch",
+    temper: "dividing",
     file: "ownership/splitting.js",
     from: "epoch: epoch + 1,",
     to: "epoch,",
@@ -53,6 +59,7 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "halves-prepared-by-a-former-owner",
+    temper: "dividing",
     file: "ownership/splitting.js",
     from: "if (found !== null && this.#epochOf(found) > epoch + 1)",
     to: "if (found !== null && this.#epochOf(found) < 0)",
@@ -60,6 +67,7 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "segments-change-beside-their-halves",
+    temper: "dividing",
     file: "ownership/custody.js",
     from: "if (this.#next !== null || this.isFixed)",
     to: "if (this.#next !== null)",
@@ -68,6 +76,7 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "shared-segments-deleted-by-one-half",
+    temper: "dividing",
     file: "ownership/custody.js",
     from: "makerOf(object)?.shard === this.shard.shard",
     to: "makerOf(object) !== undefined",
@@ -75,6 +84,7 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "half-opened-before-the-swap-is-answered",
+    temper: "dividing",
     file: "ownership/holdings.js",
     from: "if (parent !== null && this.of(parent) !== null)",
     to: "if (parent !== null && this.of(parent) === undefined)",
@@ -82,6 +92,7 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "running-at-a-split-and-offered-again",
+    temper: "dividing",
     file: "shard/invocations.js",
     from: "this.#context.host.dispatcher.abandon(slot);\n            for (const item of [...slot.running, ...slot.mailbox]) {",
     to: "for (const item of [...slot.running, ...slot.mailbox]) {",
