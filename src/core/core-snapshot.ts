@@ -1,11 +1,14 @@
 /** Figures of a core, for metrics and the status page. */
 import type { MemoryBudget } from "./admission/memory-budget.js";
-import type { CommandCounts } from "./deployment/command-tally.js";
+import type { CommandCounts, CommandTally } from "./deployment/command-tally.js";
 import type { Dispatcher } from "./dispatch/dispatcher.js";
 import type { JoinedNode } from "./joined-node.js";
+import type { Gate } from "./log/gate.js";
 import type { LogId } from "./log/record.js";
 import type { NodeDocument, PlanDocument } from "./ownership/documents.js";
 import type { OwnNode } from "./ownership/own-node.js";
+import type { Forwarding } from "./peers/forwarding.js";
+import type { Served } from "./peers/served.js";
 import type { ShardQueues } from "./shard/shard.js";
 import type { CacheBudget } from "./store/cache-budget.js";
 import type { ShardStore } from "./store/shard-store.js";
@@ -75,7 +78,54 @@ export interface ShardView {
   readonly desired: LogId | null;
 }
 
-export function clusterView(node: JoinedNode, ownNode: OwnNode): ClusterView {
+export interface SnapshotParts {
+  readonly phase: Phase;
+  /** Null until the incarnation has joined its cluster. */
+  readonly node: JoinedNode | null;
+  readonly ownNode: OwnNode;
+  readonly gate: Gate;
+  readonly memory: MemoryBudget;
+  readonly cache: CacheBudget;
+  readonly dispatcher: Dispatcher;
+  readonly tally: CommandTally;
+  readonly forwarding: Forwarding;
+  readonly served: Served;
+  readonly queues: readonly ShardQueues[];
+  readonly tickMs: number;
+}
+
+export function snapshotOf(parts: SnapshotParts): CoreSnapshot {
+  const { node, gate, dispatcher, tally, forwarding, served, tickMs } = parts;
+  const log = node?.log;
+  const shards = node?.shards ?? [];
+  return {
+    phase: parts.phase,
+    shards: shards.length,
+    durablePosition: log?.durable ?? 0,
+    lastPosition: log?.last ?? 0,
+    appendDepth: log?.depth ?? 0,
+    durableLagMs: log?.lagMs(tickMs) ?? 0,
+    uncommittedBytes: log?.uncommittedBytes ?? 0,
+    tailBytes: node?.upkeep.tailBytes ?? 0,
+    tailRecords: node?.upkeep.tailRecords ?? 0,
+    flushing: node?.upkeep.flushing ?? 0,
+    gateHeld: gate.held,
+    slots: shards.reduce((sum, shard) => sum + shard.slotCount, 0),
+    queues: parts.queues,
+    outbox: shards.reduce((sum, shard) => sum + shard.state.outbox.size, 0),
+    deadLetters: shards.reduce((sum, shard) => sum + shard.deadLettersMade, 0),
+    refusedShards: node?.holdings.refused ?? [],
+    memory: parts.memory,
+    cache: parts.cache,
+    stores: shards.map((shard) => shard.state.store.statistics),
+    dispatch: dispatcher.snapshot(),
+    commands: tally.byDeployment,
+    forwarding: { open: forwarding.open, sent: forwarding.sent, served: served.open },
+    cluster: node === null ? null : clusterView(node, parts.ownNode),
+  };
+}
+
+function clusterView(node: JoinedNode, ownNode: OwnNode): ClusterView {
   const { membership, map, holdings } = node;
   const others = membership.others.map(({ document }) => ({ document, isLiving: membership.isLiving(document.incarnation) }));
   return {

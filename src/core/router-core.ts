@@ -10,12 +10,14 @@
 
 import { AdmissionControl } from "./admission/admission.js";
 import { MemoryBudget } from "./admission/memory-budget.js";
+import { MemoryUse } from "./admission/memory-use.js";
 import { MalformedBytes } from "./bytes/byte-reader.js";
 import type { CoreSettings, CoreTools } from "./core-settings.js";
-import { type CoreSnapshot, clusterView, type Phase } from "./core-snapshot.js";
-import { CommandTally } from "./deployment/command-tally.js";
+import { type CoreSnapshot, type Phase, snapshotOf } from "./core-snapshot.js";
+import { type CommandCounts, CommandTally } from "./deployment/command-tally.js";
 import { Dispatcher } from "./dispatch/dispatcher.js";
 import type { Effect, EndReason } from "./effect.js";
+import { endOfLog } from "./end-of-log.js";
 import { type EntityAddress, shardOfHash } from "./entity/address.js";
 import type { Input } from "./input.js";
 import { Invoking } from "./invoking.js";
@@ -36,7 +38,6 @@ import { PeerTalk } from "./peers/peer-talk.js";
 import { Served } from "./peers/served.js";
 import type { Asked } from "./request.js";
 import { Requests } from "./requests.js";
-import { UNSTORABLE } from "./shard/arrivals.js";
 import type { Shard, ShardQueues } from "./shard/shard.js";
 import { CacheBudget } from "./store/cache-budget.js";
 import type { Moment } from "./time/moment.js";
@@ -63,7 +64,7 @@ export class RouterCore {
   readonly #invoking = new Invoking(this.#dispatcher, this.#effects, this.#tally);
   readonly #ids: IncarnationIds;
   readonly #ownNode: OwnNode;
-  readonly #budget: MemoryBudget;
+  readonly #memory: MemoryUse;
   readonly #admission: AdmissionControl;
   readonly #cache: CacheBudget;
   readonly #types: TypeRegistry;
@@ -81,9 +82,6 @@ export class RouterCore {
   #node: JoinedNode | null = null;
   #closing: Closing | null = null;
   #leaveByMs: number | null = null;
-  /** Of entities with something going on, counted from time to time. */
-  #slotBytes = 0;
-  readonly #heldBytes = { uncommitted: 0, cache: 0, responses: 0, state: 0 };
 
   constructor(settings: CoreSettings, tools: CoreTools) {
     this.#settings = settings;
@@ -95,8 +93,9 @@ export class RouterCore {
       nextToken: () => this.#ids.nextToken(),
       lost: () => this.#end({ kind: "fenced", message: "this incarnation was declared dead" }),
     });
-    this.#budget = new MemoryBudget(settings.memory.totalBytes, settings.memory.reserveBytes);
-    this.#admission = new AdmissionControl(this.#budget, settings.admission);
+    const budget = new MemoryBudget(settings.memory.totalBytes, settings.memory.reserveBytes);
+    this.#memory = new MemoryUse(budget);
+    this.#admission = new AdmissionControl(budget, settings.admission);
     this.#cache = new CacheBudget(settings.memory.cacheBytes);
     this.#types = new TypeRegistry(settings.placements);
     const send = (to: LogId, frame: PeerFrame): void => void this.#effects.push({ kind: "peerSend", to, frame });
@@ -200,34 +199,25 @@ export class RouterCore {
 
   /** Figures for metrics and the status page. */
   snapshot(): CoreSnapshot {
-    const node = this.#node;
-    const log = node?.log;
-    const shards = node?.shards ?? [];
-    return {
+    return snapshotOf({
       phase: this.#phase,
-      shards: shards.length,
-      durablePosition: log?.durable ?? 0,
-      lastPosition: log?.last ?? 0,
-      appendDepth: log?.depth ?? 0,
-      durableLagMs: log?.lagMs(this.#tickMs) ?? 0,
-      uncommittedBytes: log?.uncommittedBytes ?? 0,
-      tailBytes: node?.upkeep.tailBytes ?? 0,
-      tailRecords: node?.upkeep.tailRecords ?? 0,
-      flushing: node?.upkeep.flushing ?? 0,
-      gateHeld: this.#gate.held,
-      slots: shards.reduce((sum, shard) => sum + shard.slotCount, 0),
-      queues: this.queues,
-      outbox: shards.reduce((sum, shard) => sum + shard.state.outbox.size, 0),
-      deadLetters: shards.reduce((sum, shard) => sum + shard.deadLettersMade, 0),
-      refusedShards: node?.holdings.refused ?? [],
-      memory: this.#budget,
+      node: this.#node,
+      ownNode: this.#ownNode,
+      gate: this.#gate,
+      memory: this.#memory.budget,
       cache: this.#cache,
-      stores: shards.map((shard) => shard.state.store.statistics),
-      dispatch: this.#dispatcher.snapshot(),
-      commands: this.#tally.byDeployment,
-      forwarding: { open: this.#forwarding.open, sent: this.#forwarding.sent, served: this.#served.open },
-      cluster: node === null ? null : clusterView(node, this.#ownNode),
-    };
+      dispatcher: this.#dispatcher,
+      tally: this.#tally,
+      forwarding: this.#forwarding,
+      served: this.#served,
+      queues: this.queues,
+      tickMs: this.#tickMs,
+    });
+  }
+
+  /** What became of a deployment's commands in this incarnation, without all the rest of a snapshot. Null: nothing yet. */
+  commandsOf(deployment: string): Readonly<CommandCounts> | null {
+    return this.#tally.byDeployment.get(deployment) ?? null;
   }
 
   #begin(): void {
@@ -256,7 +246,7 @@ export class RouterCore {
           types: this.#types,
           forwarding: this.#forwarding,
           shardOf: (address) => this.#shardOf(address),
-          holdMailboxes: (bytes) => (bytes >= 0 ? this.#budget.take("mailboxes", bytes) : this.#budget.give("mailboxes", -bytes)),
+          holdMailboxes: (bytes) => this.#memory.holdMailboxes(bytes),
           nowMs: () => this.#nowMs,
           tickMs: () => this.#tickMs,
           refuse: (code, message) => this.#refuse(code, message),
@@ -360,31 +350,10 @@ export class RouterCore {
   }
 
   #endWith(end: LogEnd): void {
-    if (end.kind !== "refused") return this.#end({ kind: "fenced", message: end.message });
     const { refusedCommands } = this.#tools;
-    const { message, position, commands } = end;
-    this.#sealAt(position);
-    const isLearned = refusedCommands.accuse(commands);
-    const first = commands[0];
-    if (isLearned && first !== undefined && refusedCommands.isConvicted(first)) this.#answerUnstorable(position, first);
-    this.#end({ kind: "fenced", message, isLearned });
-  }
-
-  /** What stands behind a record that will never be there means nothing: the log ends here. If this does not seal it, the next one does. */
-  #sealAt(position: number): void {
     const node = this.#node;
     if (node === null) return;
-    const { log } = node.log;
-    this.#effects.push({ kind: "append", log, position, body: node.recordCodec.encodeSeal(log, this.#ids.nextNonce()) });
-  }
-
-  /** Its entry, which the refused record held alone, is not there and never will be: more than its client would hear else. */
-  #answerUnstorable(position: number, commandId: string): void {
-    const problem = { code: "unstorable", message: UNSTORABLE, retryAfterMs: null } as const;
-    for (const held of this.#gate.heldAt(position)) {
-      if (held.kind !== "answer" || !("commandId" in held.answer) || held.answer.commandId !== commandId) continue;
-      this.#effects.push({ kind: "answer", request: held.request, answer: { kind: "problem", problem } });
-    }
+    this.#end(endOfLog(end, { node, refusedCommands, gate: this.#gate, ids: this.#ids, effects: this.#effects }));
   }
 
   #turn(): void {
@@ -413,12 +382,7 @@ export class RouterCore {
       node.delivery.turn();
       log.flush(this.#tickMs, this.#effects);
       this.#gate.issued(log.issued);
-      this.#hold("uncommitted", log.uncommittedBytes);
-      // What no segment holds yet cannot be dropped: while the snapshot store is gone it grows until clients are refused.
-      const dirtyBytes = this.#cache.bytesOf("memtable") + this.#cache.bytesOf("frozen");
-      this.#hold("cache", this.#cache.bytes - dirtyBytes);
-      this.#hold("state", this.#slotBytes + dirtyBytes);
-      this.#hold("responses", this.#gate.bytes);
+      this.#memory.measure(log.uncommittedBytes, this.#gate.bytes, this.#cache);
       this.#isOver();
     }
     for (const shard of shards) shard.takeStoreEffects(this.#effects);
@@ -432,16 +396,8 @@ export class RouterCore {
   #expire(shards: readonly Shard[]): void {
     this.#expiredAtMs = this.#tickMs;
     for (const shard of shards) shard.expire();
-    this.#slotBytes = shards.reduce((sum, shard) => sum + shard.slotBytes, 0);
-    this.#budget.passed(this.#tickMs);
-  }
-
-  /** Brings the one budget up to date with what log and stores hold. */
-  #hold(account: "uncommitted" | "cache" | "responses" | "state", bytes: number): void {
-    const change = bytes - this.#heldBytes[account];
-    if (change > 0) this.#budget.take(account, change);
-    else if (change < 0) this.#budget.give(account, -change);
-    this.#heldBytes[account] = bytes;
+    this.#memory.slotBytes = shards.reduce((sum, shard) => sum + shard.slotBytes, 0);
+    this.#memory.budget.passed(this.#tickMs);
   }
 
   #left(request: number): void {

@@ -82,7 +82,7 @@ async function startOn(storage: Storage, meter: CostMeter, settings: Settings, o
     types: settings.types,
     connect: (endpoint) => makeInvoker(endpoint, { aws: settings.aws, meter, local: options.local ?? {} }),
     changed: (deployments) => runner.deploy(deployments, registration.placements()),
-    commandsOf: (id) => runner.snapshot()?.commands.get(id) ?? null,
+    commandsOf: (id) => runner.commandsOf(id),
     name: `router ${hostname()}:${process.pid}`,
     openInvocations: (id) => runner.snapshot()?.dispatch.deployments.find(({ deployment }) => deployment === id)?.attempts ?? 0,
     log,

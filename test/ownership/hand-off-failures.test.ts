@@ -6,28 +6,16 @@ import type { Input } from "../../src/core/input.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { ClusterBench, ID_BY_SHARD, SHARDS } from "./cluster-bench.js";
 import { type CoreBench, LEDGER } from "./core-bench.js";
+import { assertVersions, putAll } from "./ledgers.js";
 import { CLUSTER_ID } from "./storage.js";
 
 const HALF = SHARDS / 2;
 const LONG_MS = 60_000;
 
 function writeAll(cluster: ClusterBench, bench: CoreBench): void {
-  const requests = ID_BY_SHARD.map((id) => bench.put(id, LEDGER));
+  const requests = putAll(bench);
   cluster.run(200);
   for (const request of requests) assert.equal(bench.answers.get(request)?.kind, "outcome", bench.codeOf(request) ?? "none");
-}
-
-function assertVersions(cluster: ClusterBench, bench: CoreBench, version: number): void {
-  const requests = ID_BY_SHARD.map((id) => bench.askState(id, LEDGER, 5_000));
-  cluster.run(6_000);
-  const versions = requests.map((request) => {
-    const answer = bench.answers.get(request);
-    return answer?.kind === "state" ? answer.version : bench.codeOf(request);
-  });
-  assert.deepEqual(
-    versions,
-    ID_BY_SHARD.map(() => version),
-  );
 }
 
 /** Descriptors that the effect would put there, naming that owner. */
@@ -93,7 +81,7 @@ describe("a hand-off comes to nothing, and the shard is served as before,", () =
     cluster.add("b-1");
     cluster.until("it has asked", () => cluster.frames.some(({ frame }) => frame.kind === "handOffAsked"));
     isHolding = true;
-    const requests = ID_BY_SHARD.map((id) => one.put(id, LEDGER));
+    const requests = putAll(one);
     cluster.run(10_000);
     isHolding = false;
     for (const effect of held) {

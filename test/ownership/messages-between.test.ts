@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import type { EntityResult, InvocationEntity } from "../../src/core/entity/invocation.js";
 import { ClusterBench, counted, ID_BY_SHARD, type SentFrame, SHARDS } from "./cluster-bench.js";
 import { type CoreBench, LEDGER } from "./core-bench.js";
+import { assertVersions, putAll } from "./ledgers.js";
 
 const HALF = SHARDS / 2;
 const ROUNDS = 5;
@@ -32,16 +33,7 @@ function started(cluster: ClusterBench): { readonly one: CoreBench; readonly oth
 /** Each entity has had so many commands, and as many messages. */
 function assertAll(cluster: ClusterBench, bench: CoreBench, version: number): void {
   cluster.run(20_000);
-  const requests = ID_BY_SHARD.map((id) => bench.askState(id, LEDGER, 5_000));
-  cluster.run(6_000);
-  const versions = requests.map((request) => {
-    const answer = bench.answers.get(request);
-    return answer?.kind === "state" ? answer.version : bench.codeOf(request);
-  });
-  assert.deepEqual(
-    versions,
-    ID_BY_SHARD.map(() => version),
-  );
+  assertVersions(cluster, bench, version);
   assert.equal(bench.core.snapshot().outbox, 0, "all of it is acknowledged");
 }
 
@@ -56,8 +48,8 @@ function losing(cluster: ClusterBench, kinds: readonly string[], every: number):
   return count;
 }
 
-function writeAll(cluster: ClusterBench, bench: CoreBench): number[] {
-  const requests = ID_BY_SHARD.map((id) => bench.put(id, LEDGER));
+function writeAll(cluster: ClusterBench, bench: CoreBench): readonly number[] {
+  const requests = putAll(bench);
   cluster.run(10);
   return requests;
 }

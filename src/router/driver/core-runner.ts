@@ -6,6 +6,7 @@
 import type { Answer } from "../../core/answer.js";
 import type { CoreSettings, CoreTools } from "../../core/core-settings.js";
 import type { CoreSnapshot } from "../../core/core-snapshot.js";
+import type { CommandCounts } from "../../core/deployment/command-tally.js";
 import type { EndReason } from "../../core/effect.js";
 import type { ActiveDeployment, Input, TypePlacement } from "../../core/input.js";
 import { RefusedCommands } from "../../core/log/refused-commands.js";
@@ -197,6 +198,11 @@ export class CoreRunner implements CoreLink {
 
   snapshot(): CoreSnapshot | null {
     return this.#incarnation?.core.snapshot() ?? null;
+  }
+
+  /** What became of a deployment's commands since the core began. Cheap enough to be asked every second. */
+  commandsOf(deployment: string): Readonly<CommandCounts> | null {
+    return this.#incarnation?.core.commandsOf(deployment) ?? null;
   }
 
   open(listener: RequestListener, isFollowed: boolean): number {
