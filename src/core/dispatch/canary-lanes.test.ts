@@ -27,17 +27,7 @@ const STABLE: ActiveDeployment = { id: "stable", types: [TYPE], limits: LIMITS }
 const CANARY: ActiveDeployment = { id: "canary", types: [TYPE], limits: LIMITS, weight: 500 };
 const DOWN = { kind: "unavailable", message: "refused", retryAfterMs: null } as const;
 
-/** One object for each key and version, as a shard has. */
-const runnableByKey = new Map<string, Runnable>();
-
 function runnable(key: string, isCanary: boolean): Runnable {
-  const of = `${key} ${isCanary}`;
-  const known = runnableByKey.get(of) ?? madeRunnable(key, isCanary);
-  runnableByKey.set(of, known);
-  return known;
-}
-
-function madeRunnable(key: string, isCanary: boolean): Runnable {
   return { key, type: "t/a", commandName: "do", commandCount: 1, bytes: 100, deadlineMs: Infinity, isSuspect: false, isCanary };
 }
 

@@ -6,18 +6,7 @@ import type { ActiveDeployment, DeploymentLimits } from "../input.js";
 import type { Batch, Runnable } from "./dispatch.js";
 import { Dispatcher } from "./dispatcher.js";
 
-/** One object for each key, as a shard has. */
-const runnableByKey = new Map<string, Runnable>();
-
-function runnable(key: string, overrides: Partial<Runnable> | null = null): Runnable {
-  const known = overrides === null ? runnableByKey.get(key) : undefined;
-  if (known !== undefined) return known;
-  const made = madeRunnable(key, overrides ?? {});
-  if (overrides === null) runnableByKey.set(key, made);
-  return made;
-}
-
-function madeRunnable(key: string, overrides: Partial<Runnable>): Runnable {
+function runnable(key: string, overrides: Partial<Runnable> = {}): Runnable {
   return {
     key,
     type: "t/a",
@@ -89,23 +78,6 @@ test("an idle endpoint gets what is offered at once, in one invocation", () => {
   assert.equal(batch.deployment, "d1");
   assert.equal(batch.timeoutMs, 30_000);
   assert.deepEqual(dispatcher.plan(0), []);
-});
-
-test("an entity whose shard went and is back is offered while its former invocation runs, and each end is its own", () => {
-  const dispatcher = dispatcherWith();
-  const before = madeRunnable("a", {});
-  const after = madeRunnable("a", {});
-  dispatcher.offer(before, 0);
-  const [first] = dispatcher.plan(0);
-  dispatcher.offer(after, 1);
-  const [second] = dispatcher.plan(1_000);
-  assert.deepEqual(keys(second), ["a"]);
-  assert.deepEqual(
-    dispatcher.ended(first?.attempt ?? 0, CUT, 1_001).map((one) => one.runnable === before),
-    [true],
-  );
-  dispatcher.finished(second?.attempt ?? 0, after, 1_002);
-  assert.deepEqual(dispatcher.ended(second?.attempt ?? 0, DONE, 1_003), []);
 });
 
 test("an entity offered twice is a broken invariant", () => {

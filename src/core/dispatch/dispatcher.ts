@@ -37,8 +37,7 @@ export class Dispatcher implements DispatcherPort {
   /** The active ones, and retired ones that still have attempts open. */
   readonly #endpointById = new Map<string, Endpoint>();
   #active: readonly Endpoint[] = [];
-  /** By the shard's own object for it: one that has gone and is back may offer an entity while its former invocation still runs. */
-  readonly #offerByRunnable = new Map<Runnable, Offer>();
+  readonly #offerByKey = new Map<string, Offer>();
   readonly #attemptByNumber = new Map<number, Attempt>();
   #attempts = 0;
 
@@ -75,20 +74,20 @@ export class Dispatcher implements DispatcherPort {
 
   /** @throws BrokenInvariant when the entity is offered or running already. */
   offer(runnable: Runnable, nowMs: number): void {
-    assert(!this.#offerByRunnable.has(runnable), `${runnable.key} is offered twice`);
+    assert(!this.#offerByKey.has(runnable.key), `${runnable.key} is offered twice`);
     const type = servingLanes(this.#typeLanes(runnable.type), runnable.isCanary === true);
     const kind = type.kindOf(runnable.commandName);
     const lane = type.lanes[this.#laneKind(runnable, kind.isSlow)];
     const offer = new Offer(runnable, lane, kind, nowMs);
-    this.#offerByRunnable.set(runnable, offer);
+    this.#offerByKey.set(runnable.key, offer);
     lane.push(offer);
     type.endpoint?.laneGrew(lane, 1);
   }
 
   withdraw(runnable: Runnable): void {
-    const offer = this.#offerByRunnable.get(runnable);
+    const offer = this.#offerByKey.get(runnable.key);
     if (offer === undefined || offer.attempt !== WAITING) return;
-    this.#offerByRunnable.delete(runnable);
+    this.#offerByKey.delete(runnable.key);
     offer.attempt = DECIDED;
     offer.lane.remove(offer);
     const type = this.#typeLanes(offer.runnable.type);
@@ -150,7 +149,7 @@ export class Dispatcher implements DispatcherPort {
       if (offer.attempt !== attempt) continue;
       const { runnable } = offer;
       offer.attempt = DECIDED;
-      this.#offerByRunnable.delete(runnable);
+      this.#offerByKey.delete(runnable.key);
       if (verdict.kind === "suspected") this.#suspects.failed(runnable.key, running.unfinished, offer.commandsMax);
       verdicts.push({ runnable, verdict });
     }
@@ -192,10 +191,10 @@ export class Dispatcher implements DispatcherPort {
 
   /** Takes a member out of its attempt; null when it is not in it (any more). */
   #leave(attempt: number, runnable: Runnable): Offer | null {
-    const offer = this.#offerByRunnable.get(runnable);
+    const offer = this.#offerByKey.get(runnable.key);
     if (offer === undefined || offer.attempt !== attempt) return null;
     const running = this.#attemptByNumber.get(attempt) as Attempt;
-    this.#offerByRunnable.delete(runnable);
+    this.#offerByKey.delete(runnable.key);
     offer.attempt = DECIDED;
     running.endpoint.memberDone(running);
     return offer;
