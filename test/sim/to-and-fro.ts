@@ -19,7 +19,6 @@ const LOOK_EVERY_MS = 50;
 const GATHERED_WITHIN_MS = 2_000;
 /** At each place something is done. */
 const STAY_MS_MAX = 300;
-const CRASH_WITHIN_STEPS = 20;
 
 /** So often; `then` behind the last, or as soon as it `isOver`. `gather` plans that all shards lie at a node. */
 export function toAndFro(
@@ -38,8 +37,11 @@ export function toAndFro(
   visit(home, () =>
     visit(away, () =>
       visit(home, () => {
-        const { incarnation } = home;
-        if (incarnation !== null && incarnation.crashAfterSteps === Infinity) cluster.planCrash(incarnation, CRASH_WITHIN_STEPS);
+        // Not one that might only hang: it is the take-over of what came back that counts.
+        if (home.incarnation !== null && !isOver()) {
+          world.count("fault.crash");
+          cluster.ended(home.incarnation, { kind: "broken", message: "crash" });
+        }
         next(count - 1);
       }),
     ),
