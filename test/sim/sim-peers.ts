@@ -4,7 +4,7 @@
  * in either order, and what an end sends before it was told is lost as well. What comes by the next link comes behind that.
  *
  * Harsher than that, in some seeds: frames that come twice or overtake others while the link stands. Not all may: a request
- * that comes twice runs twice if it has no key, and a feed that comes in another order shows what never was. So the port
+ * that comes twice, or behind its repetition, runs twice if it has no key, and a feed that comes in another order shows what never was. So the port
  * has to promise order and at-most-once for these; everything else looks after itself.
  */
 import type { Input } from "../../src/core/input.js";
@@ -38,7 +38,7 @@ const NOTICED_WITHIN_MS = 3_000;
 const TOLD_WITHIN_MS = 800;
 
 const ONCE: ReadonlySet<PeerFrame["kind"]> = new Set(["asked", "fed"]);
-const IN_ORDER: ReadonlySet<PeerFrame["kind"]> = new Set(["fed", "answered"]);
+const IN_ORDER: ReadonlySet<PeerFrame["kind"]> = new Set(["asked", "fed", "answered"]);
 
 export class SimPeers {
   readonly #world: World;
