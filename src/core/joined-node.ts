@@ -29,6 +29,7 @@ import { ShardMap } from "./ownership/shard-map.js";
 import { SplitLeftovers } from "./ownership/split-leftovers.js";
 import { Upkeep } from "./ownership/upkeep.js";
 import { ValueSweep } from "./ownership/value-sweep.js";
+import { WalkedRecords } from "./ownership/walked-records.js";
 import { Delivery } from "./peers/delivery.js";
 import type { Forwarding } from "./peers/forwarding.js";
 import type { PeerFrame } from "./peers/frames.js";
@@ -105,6 +106,7 @@ export class JoinedNode {
     this.#formatFloor = new FormatFloor(cluster.recordFormatFloor, { client, codec: tools.documentCodec, ownNode, nextToken });
     this.upkeep = new Upkeep(settings.upkeep, { ownNode, log: this.log, cache, effects }, tickMs);
     const { acceptLossOf } = settings;
+    const walked = new WalkedRecords();
     this.#formers = new FormerLogs(
       { incarnation, recordTtlMs: settings.upkeep.recordTtlMs, acceptLossOf },
       {
@@ -113,6 +115,7 @@ export class JoinedNode {
         ownNode,
         clusterId,
         recordCodec: this.recordCodec,
+        walked,
         nextToken,
         nextNonce: () => ids.nextNonce(),
         refuse: parts.refuse,
@@ -122,7 +125,7 @@ export class JoinedNode {
     const { log, recordCodec } = this;
     const host = this.#host();
     this.holdings = new Holdings({
-      opening: { settings, tools, client, ids, cache, clusterId, recordCodec, log, host },
+      opening: { settings, tools, client, ids, cache, clusterId, recordCodec, walked, log, host },
       custody: {
         client,
         codec: tools.documentCodec,

@@ -7,6 +7,7 @@ import type { Entry } from "../../src/core/log/entry.js";
 import { valueName } from "../../src/core/log/spilled-value.js";
 import type { ClosedRange } from "../../src/core/ownership/documents.js";
 import { type ReplaySize, type ReplayTarget, replay } from "../../src/core/ownership/replay.js";
+import { WalkedRecords } from "../../src/core/ownership/walked-records.js";
 import { crc32 } from "../../src/core/store/crc32.js";
 import { ClientBench } from "./client-bench.js";
 import { codec, entryOf } from "./storage.js";
@@ -34,7 +35,7 @@ const range = (log: string, epoch: number, from: number, to: number): ClosedRang
 
 function replayed(bench: ClientBench, ...targets: Target[]): ReplaySize {
   const ends: ReplaySize[] = [];
-  replay(codec, bench.client, crc32, targets, (size) => ends.push(size));
+  replay(codec, bench.client, new WalkedRecords(), crc32, targets, (size) => ends.push(size));
   bench.settle();
   assert.equal(ends.length, 1, "replay ends once");
   return ends[0] ?? assert.fail();
@@ -261,7 +262,7 @@ test("values are read ahead, a few at once, and applied in order however they co
   };
   const one = target(0, range("a", 1, 1, 2));
   const ends: ReplaySize[] = [];
-  replay(codec, bench.client, crc32, [one], (size) => ends.push(size));
+  replay(codec, bench.client, new WalkedRecords(), crc32, [one], (size) => ends.push(size));
   bench.settle();
   while (held.length > 0) {
     const last = held.pop() ?? assert.fail();

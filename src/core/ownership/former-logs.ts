@@ -10,6 +10,7 @@ import type { DirectoryClient, FoundDocument, ListedDocument } from "./directory
 import { type DocumentCodec, type NodeDocument, nodeKey, SHARD_PREFIX, type ShardDescriptor } from "./documents.js";
 import { sealLog } from "./log-end.js";
 import type { OwnNode } from "./own-node.js";
+import type { WalkedRecords } from "./walked-records.js";
 
 export interface FormerLogSettings {
   readonly incarnation: LogId;
@@ -25,6 +26,7 @@ export interface FormerLogTools {
   readonly ownNode: OwnNode;
   readonly clusterId: Uint8Array;
   readonly recordCodec: RecordCodec;
+  readonly walked: WalkedRecords;
   nextToken(): string;
   nextNonce(): Uint8Array;
   refuse(code: string, message: string): void;
@@ -73,6 +75,7 @@ export class FormerLogs {
 
   /** Its document is removed. */
   forget(log: LogId): void {
+    this.#tools.walked.forget(log);
     this.#formerByLog.delete(log);
     this.#forgotten.add(log);
   }
@@ -144,8 +147,14 @@ export class FormerLogs {
 
   #seal(node: NodeDocument, token: string): void {
     if (node.seal !== null) return this.#known({ document: node, token });
-    const { client, recordCodec: codec } = this.#tools;
-    const ending = { codec, client, by: this.#settings.incarnation, nextNonce: () => this.#tools.nextNonce() };
+    const { client, recordCodec: codec, walked } = this.#tools;
+    const ending = {
+      codec,
+      client,
+      by: this.#settings.incarnation,
+      nextNonce: () => this.#tools.nextNonce(),
+      walked: (log: LogId, position: number, bodies: readonly Uint8Array[]) => walked.add(log, position, bodies),
+    };
     const sealed = (seal: number): void => {
       const document = { ...node, seal };
       this.#mark(

@@ -10,6 +10,8 @@ import type { DirectoryClient } from "./directory-client.js";
 
 const WALK_COUNT = 1_024;
 const WALK_BYTES = 8 << 20;
+/** What is read at once ends for want of records where it is shorter than any store cuts it: the seal itself finds out. */
+const SHORT_BYTES = 512 << 10;
 const SEAL_RETRY_MS = 200;
 
 export interface LogEnding {
@@ -17,6 +19,8 @@ export interface LogEnding {
   readonly client: DirectoryClient;
   readonly by: LogId;
   nextNonce(): Uint8Array;
+  /** Records that stand at `position` and behind it, which a replay will need. */
+  walked(log: LogId, position: number, bodies: readonly Uint8Array[]): void;
 }
 
 /**
@@ -32,6 +36,7 @@ export function sealLog(
 ): void {
   ending.client.readRecords(log, base, WALK_COUNT, WALK_BYTES, (bodies) => {
     let position = base;
+    let bytes = 0;
     for (const body of bodies) {
       const record = decoded(ending.codec, body);
       if (record === null) return refuse("journal_damaged", `log ${log} holds no record of this cluster at position ${position}`);
@@ -39,8 +44,11 @@ export function sealLog(
         return refuse("format_newer", `log ${log} has a record of format ${record.version} at position ${position}`);
       if (record.kind === "seal") return then(position);
       position++;
+      bytes += body.length;
     }
-    if (bodies.length > 0) return sealLog(ending, log, position, then, refuse);
+    ending.walked(log, base, bodies);
+    const mayBeMore = bodies.length >= WALK_COUNT || bytes >= SHORT_BYTES;
+    if (mayBeMore) return sealLog(ending, log, position, then, refuse);
     putSeal(ending, log, position, then, refuse);
   });
 }

@@ -13,6 +13,7 @@ import type { DirectoryClient } from "./directory-client.js";
 import type { ShardDescriptor } from "./documents.js";
 import type { IncarnationIds } from "./incarnation-ids.js";
 import { type ReplaySize, replay } from "./replay.js";
+import type { WalkedRecords } from "./walked-records.js";
 
 export interface OpeningParts {
   readonly settings: CoreSettings;
@@ -22,6 +23,7 @@ export interface OpeningParts {
   readonly cache: CacheBudget;
   readonly clusterId: Uint8Array;
   readonly recordCodec: RecordCodec;
+  readonly walked: WalkedRecords;
   readonly log: LogWriter;
   readonly host: ShardHost;
 }
@@ -72,14 +74,14 @@ export function openTogether(parts: OpeningParts, opening: readonly OpeningShard
 }
 
 function replayAll(parts: OpeningParts, opening: readonly OpeningShard[], opened: (size: ReplaySize) => void): void {
-  const { tools, client, recordCodec } = parts;
+  const { tools, client, recordCodec, walked } = parts;
   const targets = opening.map(({ shard, descriptor }) => ({
     shard: shard.shard,
     ranges: descriptor.ranges,
     replay: (entry: Parameters<Shard["replay"]>[0]) => shard.replay(entry),
     refuse: (message: string) => shard.doubt(message),
   }));
-  replay(recordCodec, client, tools.checksum, targets, (size) => {
+  replay(recordCodec, client, walked, tools.checksum, targets, (size) => {
     all(
       opening,
       ({ shard }, done) => shard.resume(done),

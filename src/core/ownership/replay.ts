@@ -1,6 +1,6 @@
 /**
  * Replay: reads the closed ranges of the shards that are being taken over and applies their entries, in order. A log is
- * read once for all shards whose turn it is. An absent position inside a closed range is data loss and refuses the shard;
+ * read once for all shards whose turn it is, or not at all, where the walk to its end has just read it. An absent position inside a closed range is data loss and refuses the shard;
  * it is never passed over (RULES.md 1, 2).
  */
 import { MalformedBytes } from "../bytes/byte-reader.js";
@@ -12,6 +12,7 @@ import type { Checksum } from "../store/crc32.js";
 import type { DirectoryClient } from "./directory-client.js";
 import type { ClosedRange } from "./documents.js";
 import { type ValueFound, ValueReads } from "./value-reads.js";
+import type { WalkedRecords } from "./walked-records.js";
 
 const READ_COUNT = 1_024;
 const READ_BYTES = 16 << 20;
@@ -45,6 +46,7 @@ export interface ReplaySize {
 export function replay(
   codec: RecordCodec,
   client: DirectoryClient,
+  walked: WalkedRecords,
   checksum: Checksum,
   targets: readonly ReplayTarget[],
   then: (size: ReplaySize) => void,
@@ -74,7 +76,12 @@ export function replay(
     }
     const from = Math.max(position, Math.min(...left.map((range) => range.from)));
     const to = Math.max(...left.map((range) => range.to));
-    client.readRecords(log, from, Math.min(READ_COUNT, to - from), READ_BYTES, (bodies) => {
+    const count = Math.min(READ_COUNT, to - from);
+    const kept = walked.from(log, from, count);
+    if (kept.length > 0) return taken(kept);
+    client.readRecords(log, from, count, READ_BYTES, taken);
+
+    function taken(bodies: readonly Uint8Array[]): void {
       if (bodies.length === 0) {
         lose(from, together, `records_missing: log ${log} has no record at position ${from}, which a closed range names`);
         return readOn(log, from + 1, together);
@@ -88,7 +95,7 @@ export function replay(
       records += bodies.length;
       for (const body of bodies) bytes += body.length;
       takeAll(log, batch, together, () => readOn(log, from + bodies.length, together));
-    });
+    }
   }
 
   /** Takes a batch of records in order; stops where a value is still to come, and goes on when it has. */

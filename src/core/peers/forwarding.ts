@@ -51,12 +51,20 @@ interface Forwarded {
   refusals: number;
 }
 
+/** Requests that wait for a shard, and when its descriptor is read again. */
+interface Waiting {
+  readonly all: Set<Forwarded>;
+  rereadAtMs: number;
+  everyMs: number;
+}
+
 /** Requests on their way to other nodes, or waiting for their shard, at most: each holds its body. */
 const FORWARDED_MAX = 20_000;
 /** What has no deadline of its own waits so long for its shard. */
 const WAIT_MS_MAX = 10_000;
-/** A shard's descriptor is read again so long after that was in vain. */
+/** A shard's descriptor is read again so long after that was in vain, and ever more seldom: a take-over lasts some seconds. */
 const RETRY_MS = 100;
+const REREAD_MS_MAX = 1_000;
 /** An owner that turns requests away may be about to stop: it is asked ever more seldom, until there is news of the shard. */
 const REFUSED_RETRY_MS_MAX = 800;
 /** Asked of a node, whatever shards it has: no owner and no epoch is looked at. */
@@ -66,7 +74,7 @@ export class Forwarding {
   readonly #parts: ForwardingParts;
   readonly #forwardedByNumber = new Map<number, Forwarded>();
   readonly #numberByRequest = new Map<number, number>();
-  readonly #waitingByShard = new Map<number, Set<Forwarded>>();
+  readonly #waitingByShard = new Map<number, Waiting>();
   #numbers = 0;
   #retryAtMs = Infinity;
   #sentCount = 0;
@@ -131,7 +139,7 @@ export class Forwarding {
   /** The shard is served here now, or elsewhere than before: what waits for it goes on. */
   moved(shard: number): void {
     const waiting = this.#waitingByShard.get(shard);
-    if (waiting !== undefined) for (const forwarded of [...waiting]) this.#go(forwarded);
+    if (waiting !== undefined) for (const forwarded of [...waiting.all]) this.#go(forwarded);
   }
 
   answered(from: LogId, { request: number, answer }: PeerFrame & { readonly kind: "answered" }): void {
@@ -207,7 +215,12 @@ export class Forwarding {
       this.#look(forwarded, tickMs);
       isAnyWaiting ||= forwarded.to === null || forwarded.gathered !== null;
     }
-    for (const shard of this.#waitingByShard.keys()) this.#parts.reread(shard);
+    for (const [shard, waiting] of this.#waitingByShard) {
+      if (waiting.rereadAtMs > tickMs) continue;
+      waiting.everyMs = Math.min(2 * waiting.everyMs, REREAD_MS_MAX);
+      waiting.rereadAtMs = tickMs + waiting.everyMs;
+      this.#parts.reread(shard);
+    }
     if (isAnyWaiting) this.#retryAtMs = tickMs + RETRY_MS;
   }
 
@@ -304,8 +317,9 @@ export class Forwarding {
     forwarded.retryAtMs = this.#parts.tickMs() + retryMs;
     this.#retryAtMs = Math.min(this.#retryAtMs, forwarded.retryAtMs);
     const waiting = this.#waitingByShard.get(forwarded.shard);
-    if (waiting === undefined) this.#waitingByShard.set(forwarded.shard, new Set([forwarded]));
-    else waiting.add(forwarded);
+    if (waiting !== undefined) return void waiting.all.add(forwarded);
+    const rereadAtMs = this.#parts.tickMs() + RETRY_MS;
+    this.#waitingByShard.set(forwarded.shard, { all: new Set([forwarded]), rereadAtMs, everyMs: RETRY_MS });
   }
 
   #forget(forwarded: Forwarded): void {
@@ -317,8 +331,8 @@ export class Forwarding {
 
   #stopWaiting(forwarded: Forwarded): void {
     const waiting = this.#waitingByShard.get(forwarded.shard);
-    waiting?.delete(forwarded);
-    if (waiting?.size === 0) this.#waitingByShard.delete(forwarded.shard);
+    waiting?.all.delete(forwarded);
+    if (waiting?.all.size === 0) this.#waitingByShard.delete(forwarded.shard);
   }
 
   #problem(request: number, problem: Problem): void {
