@@ -17,7 +17,8 @@ import type { DirectoryClient } from "./ownership/directory-client.js";
 import { nodeKey, type ShardDescriptor, shardKey } from "./ownership/documents.js";
 import { FormatFloor } from "./ownership/format-floor.js";
 import { FormerLogs } from "./ownership/former-logs.js";
-import { type Holding, Holdings } from "./ownership/holdings.js";
+import type { Holding } from "./ownership/held-shards.js";
+import { Holdings } from "./ownership/holdings.js";
 import type { IncarnationIds } from "./ownership/incarnation-ids.js";
 import type { Joined } from "./ownership/joining.js";
 import { Membership } from "./ownership/membership.js";
@@ -166,12 +167,12 @@ export class JoinedNode {
       holderOf: (message) => this.#holderOf(message),
       lastPosition: () => log.last,
       tickMs: () => parts.tickMs(),
-      reread: (shard) => this.holdings.reread(shard),
+      reread: (shard) => this.holdings.descriptors.reread(shard),
     });
     const leftovers = new SplitLeftovers({
       isSplit: (shard) => this.map.isSplit(shard),
       isFirst: () => this.membership.living.every((node) => node.incarnation >= incarnation),
-      list: (then) => this.holdings.listDescriptors(then),
+      list: (then) => this.holdings.descriptors.readAll(then),
       discard: (object) => this.holdings.all[0]?.shard.state.store.discard(object),
     });
     const custodies = () => this.holdings.all.map(({ custody }) => custody);
@@ -231,7 +232,7 @@ export class JoinedNode {
   turn(): void {
     this.membership.turn(this.#parts.tickMs());
     this.holdings.turn();
-    this.holdings.forgetFormers();
+    this.holdings.descriptors.forgetFormers();
   }
 
   wakeAtMs(): number {
@@ -355,7 +356,7 @@ export class JoinedNode {
         if (shard !== null) return shard.receive(message);
         if (node.holdings.isComing(half)) return false;
         // Only the directory knows where a half is of which nothing was heard: somebody else has split the shard.
-        if (node.ownerOf(half) === null && !node.map.ids.isFirst(half)) node.holdings.reread(half);
+        if (node.ownerOf(half) === null && !node.map.ids.isFirst(half)) node.holdings.descriptors.reread(half);
         return node.delivery.send(message, half, epoch, lowest);
       },
       acknowledge: ({ sourceShard, targetShard, number }) => {

@@ -117,7 +117,7 @@ export class RouterCore {
         if (output !== null) this.#effects.push(output);
       },
       send,
-      reread: (shard) => this.#node?.holdings.reread(shard),
+      reread: (shard) => this.#node?.holdings.descriptors.reread(shard),
       nowMs: () => this.#nowMs,
       tickMs: () => this.#tickMs,
     });

@@ -8,32 +8,18 @@ import type { ActiveDeployment, TypePlacement } from "../core/input.js";
 import type { ClockPort, EntropyPort } from "../ports/clock.js";
 import type { DirectoryPort } from "../ports/directory.js";
 import type { DiscoverOutcome, InvokerPort } from "../ports/invoker.js";
-import type { Encoding } from "../protocol/function/contract.js";
 import { isSameEndpoint } from "./config/endpoint-address.js";
-import { DEFAULT_DEPLOYMENT_LIMITS, type FunctionSettings } from "./config/settings.js";
+import type { FunctionSettings } from "./config/settings.js";
+import { ActiveDeployments } from "./deployment/active-deployments.js";
 import { BookStore } from "./deployment/book-store.js";
-import { type Canary, type CanaryTerms, FAULTS_MAX_DEFAULT } from "./deployment/canary.js";
-import { withCanary, withoutCanary } from "./deployment/canary-book.js";
+import type { Canary, CanaryWish } from "./deployment/canary.js";
 import { CanaryKeeper, type CommandsOf } from "./deployment/canary-keeper.js";
-import {
-  type DeploymentBook,
-  promoted,
-  rolledBack,
-  withDeployment,
-  withEndpoint,
-  withoutDeployment,
-} from "./deployment/deployment-book.js";
+import { type DeploymentBook, withDeployment, withEndpoint } from "./deployment/deployment-book.js";
+import { DeploymentChanges } from "./deployment/deployment-changes.js";
+import { Endpoints } from "./deployment/endpoints.js";
 import { ManifestProblem, type OperatorPolicies, readManifest } from "./deployment/manifest-reader.js";
-import {
-  type DeploymentView,
-  incompatible,
-  notFound,
-  type RegistrationOutcome,
-  type RegistrationWarning,
-  refused,
-  viewOf,
-} from "./deployment/registration-outcome.js";
-import { Repeated } from "./deployment/repeated.js";
+import type { RegistrationLog } from "./deployment/registration-log.js";
+import { type DeploymentView, type RegistrationOutcome, refused, viewOf } from "./deployment/registration-outcome.js";
 import type { TypeCatalog } from "./ingress/type-catalog.js";
 
 export interface RegistrationOptions {
@@ -57,57 +43,63 @@ export interface RegistrationOptions {
   readonly log: RegistrationLog;
 }
 
-export interface RegistrationLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
-/** What is not said stays as it is, or has its default. A weight of 0 ends the canary. */
-export type CanaryWish = Partial<CanaryTerms> & Pick<CanaryTerms, "weight">;
-
 /** How long an endpoint may take to say what it serves. */
 const DISCOVER_MS = 10_000;
 /** A configured endpoint that is down is asked again after the first time, up to the last. */
 const RETRY_FIRST_MS = 500;
 const RETRY_LAST_MS = 30_000;
-/**
- * What was changed through another router is seen after this time. It costs one read of the directory each, and an idle router
- * has three store requests a second for everything.
- */
-const LOOK_EVERY_MS = 5_000;
-/** By then every router that can renew its lease has noticed that a deployment serves no longer: one look that failed included. */
-const NOTICED_MS = 2 * LOOK_EVERY_MS;
 
 export class Registration implements TypeCatalog {
   readonly #options: RegistrationOptions;
   readonly #book: BookStore;
-  readonly #invokerByKey = new Map<string, InvokerPort>();
-  readonly #encodingById = new Map<string, Encoding>();
+  readonly #endpoints: Endpoints;
+  readonly #active: ActiveDeployments;
+  readonly #changes: DeploymentChanges;
+  readonly #keeper: CanaryKeeper;
   readonly #stopping = new AbortController();
   readonly #pending = new Set<string>();
   #background: readonly Promise<void>[] = [];
   #isOpen = false;
-  #typeByName: ReadonlyMap<string, EntityType> = new Map();
-  #active: readonly ActiveDeployment[] = [];
-  #published: DeploymentBook | null = null;
-  readonly #typesById = new Map<string, readonly EntityType[]>();
-  readonly #looks: Repeated;
-  readonly #keeper: CanaryKeeper;
-  /** Why the book could not be followed the last time; null: it could. */
-  #trouble: string | null = null;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
-    this.#book = new BookStore(options.directory, options.entropy);
-    this.#looks = new Repeated(options.clock, LOOK_EVERY_MS, () => this.#follow());
+    const { clock, log, types: policies, commandsOf } = options;
+    const book = new BookStore(options.directory, options.entropy);
+    const endpoints = new Endpoints({
+      functions: options.functions,
+      connect: (endpoint) => options.connect(endpoint),
+      book: () => book.book,
+    });
+    const active = new ActiveDeployments({
+      book,
+      endpoints,
+      clock,
+      policies,
+      log,
+      changed: (deployments) => {
+        this.#keeper.begin();
+        options.changed(deployments);
+      },
+    });
+    this.#book = book;
+    this.#endpoints = endpoints;
+    this.#active = active;
+    this.#changes = new DeploymentChanges({
+      book,
+      active,
+      endpoints,
+      clock,
+      policies,
+      name: options.name,
+      log,
+      openInvocations: (deployment) => options.openInvocations(deployment),
+    });
     this.#keeper = new CanaryKeeper({
-      clock: options.clock,
-      commandsOf: options.commandsOf,
-      book: () => this.#book.book,
-      end: (canary, decision, why) =>
-        decision === "rollBack" ? this.#rollBackCanary(canary, why) : this.#promoteCanary(canary, why),
-      warn: (fields, message) => options.log.warn(fields, message),
+      clock,
+      commandsOf,
+      book: () => book.book,
+      end: (canary, decision, why) => this.#changes.endCanary(canary, decision, why),
+      warn: (fields, message) => log.warn(fields, message),
     });
   }
 
@@ -116,11 +108,11 @@ export class Registration implements TypeCatalog {
   }
 
   get(name: string): EntityType | undefined {
-    return this.#typeByName.get(name);
+    return this.#active.typeByName.get(name);
   }
 
   names(): readonly string[] {
-    return [...this.#typeByName.keys()].sort();
+    return [...this.#active.typeByName.keys()].sort();
   }
 
   undiscovered(): readonly string[] {
@@ -128,12 +120,12 @@ export class Registration implements TypeCatalog {
   }
 
   get active(): readonly ActiveDeployment[] {
-    return this.#active;
+    return this.#active.all;
   }
 
   /** The types that are served now, by name. */
   types(): readonly EntityType[] {
-    return this.names().flatMap((name) => this.#typeByName.get(name) ?? []);
+    return this.names().flatMap((name) => this.#active.typeByName.get(name) ?? []);
   }
 
   /**
@@ -142,9 +134,9 @@ export class Registration implements TypeCatalog {
    */
   async open(): Promise<void> {
     await this.#book.open();
-    await this.#publish();
+    await this.#active.publish();
     this.#isOpen = true;
-    this.#looks.start();
+    this.#active.start();
     this.#keeper.start();
     const known = this.#book.book.deployments;
     for (const { url } of this.#options.functions) {
@@ -164,9 +156,9 @@ export class Registration implements TypeCatalog {
 
   async close(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([this.#looks.stop(), this.#keeper.stop()]);
+    await Promise.all([this.#active.stop(), this.#keeper.stop()]);
     await Promise.all(this.#background);
-    await Promise.all([...this.#invokerByKey.values()].map((invoker) => invoker.close()));
+    await this.#endpoints.close();
   }
 
   list(): readonly DeploymentView[] {
@@ -176,7 +168,7 @@ export class Registration implements TypeCatalog {
   /** Null for a deployment that is not registered. */
   invokerOf(deployment: string): InvokerPort | null {
     const registered = this.#book.book.deployments.find(({ id }) => id === deployment);
-    return registered === undefined ? null : this.#invoker(registered.url, this.#encodingById.get(deployment));
+    return registered === undefined ? null : this.#endpoints.invoker(registered.url, this.#active.encodingOf(deployment));
   }
 
   /**
@@ -190,19 +182,17 @@ export class Registration implements TypeCatalog {
     options: FunctionSettings | null = null,
     canary: CanaryWish | null = null,
   ): Promise<RegistrationOutcome> {
-    if (options !== null && this.#configured(url) !== null) {
+    if (options !== null && this.#endpoints.configured(url) !== null) {
       return refused("bad_request", `${url} is in the settings ('functions'): set its limits and headers there`);
     }
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DISCOVER_MS)]);
-    const found = await this.#connected(options ?? this.#endpoint(url)).discover(signal);
+    const found = await this.#endpoints.connected(options ?? this.#endpoints.of(url)).discover(signal);
     return this.#adopt(url, found, { force, options, canary, isOnlyIfNew: false });
   }
 
   /** Begins or ends a canary of a registered deployment, or changes its terms. */
-  async setCanary(id: string, wish: CanaryWish, force: boolean): Promise<RegistrationOutcome> {
-    const types = await this.#registeredTypes(id);
-    if (types === null) return notFound(id);
-    return wish.weight === 0 ? this.#endCanary(id) : this.#startCanary(id, types, wish, force, (book) => book);
+  setCanary(id: string, wish: CanaryWish, force: boolean): Promise<RegistrationOutcome> {
+    return this.#changes.setCanary(id, wish, force);
   }
 
   /** For metrics. */
@@ -211,44 +201,18 @@ export class Registration implements TypeCatalog {
   }
 
   /** Makes a registered deployment serve its types, as it was registered. */
-  async promote(id: string, force: boolean): Promise<RegistrationOutcome> {
-    const types = await this.#registeredTypes(id);
-    return types === null ? notFound(id) : this.#promote(id, types, force, (book) => book);
+  promote(id: string, force: boolean): Promise<RegistrationOutcome> {
+    return this.#changes.promote(id, force);
   }
 
   /** Back to what was so before the last change, at once and unconditionally. */
-  async rollback(): Promise<RegistrationOutcome> {
-    let ended: string | null = null;
-    const changed = await this.#book.change((book) => {
-      const before = rolledBack(book, this.#options.clock.nowMs());
-      if (before === null) return refused("nothing_to_roll_back", "nothing was active before");
-      ended = book.canaries.length > before.canaries.length ? (before.canaryEnds.at(-1)?.deployment ?? null) : null;
-      return { kind: "changed", book: before };
-    });
-    if (changed.kind !== "changed") return changed;
-    await this.#publish();
-    this.#options.log.warn({ active: changed.book.active, canary: ended }, "deployments rolled back");
-    return { kind: "done", deployment: ended === null ? null : this.#view(ended), warnings: [] };
+  rollback(): Promise<RegistrationOutcome> {
+    return this.#changes.rollback();
   }
 
-  /**
-   * Forgets a deployment that nothing needs any more, so that its endpoint may go. Invocations of it that run here are counted;
-   * for those of other routers it has to rest so long that they have noticed, and what they had begun is over.
-   */
-  async remove(id: string): Promise<RegistrationOutcome> {
-    const open = this.#options.openInvocations(id);
-    if (open > 0) return refused("deployment_in_use", `${id} is needed: ${open} of its invocations are under way`);
-    const changed = await this.#book.change((book) => {
-      const url = book.deployments.find((deployment) => deployment.id === id)?.url ?? "";
-      const restMs = NOTICED_MS + this.#endpoint(url).limits.timeoutMs;
-      const removal = withoutDeployment(book, id, this.#options.clock.nowMs(), restMs);
-      if (removal.kind === "missing") return notFound(id);
-      if (removal.kind === "needed") return refused("deployment_in_use", `${id} is needed: ${removal.why}`);
-      return { kind: "changed", book: removal.book };
-    });
-    if (changed.kind !== "changed") return changed;
-    this.#options.log.info({ deployment: id }, "deployment removed");
-    return { kind: "done", deployment: null, warnings: [] };
+  /** Forgets a deployment that nothing needs any more, so that its endpoint may go. */
+  remove(id: string): Promise<RegistrationOutcome> {
+    return this.#changes.remove(id);
   }
 
   async #adopt(
@@ -277,170 +241,12 @@ export class Registration implements TypeCatalog {
       return options === null ? registered : withEndpoint(registered, { ...options, url: exact });
     };
     const outcome = await (canary === null
-      ? this.#promote(id, types, force, prepare)
-      : this.#startCanary(id, types, canary, force, prepare));
+      ? this.#changes.serve(id, types, force, prepare)
+      : this.#changes.startCanary(id, types, canary, force, prepare));
     if (outcome.kind === "refused" || found.notices === undefined || found.notices.length === 0) return outcome;
     const notices = found.notices.map((message) => ({ code: "endpoint_notice", message }) as const);
     this.#options.log.warn({ url, notices: found.notices }, "the endpoint was registered, with something to know");
     return { ...outcome, warnings: [...outcome.warnings, ...notices] };
-  }
-
-  async #promote(
-    id: string,
-    types: readonly EntityType[],
-    force: boolean,
-    /** Null: the book stays as it is. */
-    prepare: (book: DeploymentBook) => DeploymentBook | null,
-    cause?: { readonly by: string; readonly why: string },
-  ): Promise<RegistrationOutcome> {
-    let warnings: readonly RegistrationWarning[] = [];
-    const changed = await this.#book.change((book) => {
-      const prepared = prepare(book);
-      if (prepared === null) return { kind: "changed", book };
-      const promotion = promoted(prepared, id, types, force, this.#options.clock.nowMs(), cause);
-      if (promotion.kind === "refused") return incompatible(promotion.reasons);
-      warnings = promotion.accepted;
-      return { kind: "changed", book: promotion.book };
-    });
-    if (changed.kind !== "changed") return changed;
-    await this.#publish();
-    const deployment = this.#view(id);
-    this.#options.log.info({ deployment, warnings }, "deployment serves its types");
-    return { kind: "done", deployment, warnings };
-  }
-
-  async #startCanary(
-    id: string,
-    types: readonly EntityType[],
-    wish: CanaryWish,
-    force: boolean,
-    prepare: (book: DeploymentBook) => DeploymentBook | null,
-  ): Promise<RegistrationOutcome> {
-    let warnings: readonly RegistrationWarning[] = [];
-    const changed = await this.#book.change((book) => {
-      const prepared = prepare(book) ?? book;
-      const stable = this.#stableTypes(prepared);
-      if (stable === null) return refused("deployments_contended", "what serves the types changed at this moment; try again");
-      const former = prepared.canaries.find(({ deployment }) => deployment === id);
-      const { weight, faultsMax = former?.faultsMax ?? FAULTS_MAX_DEFAULT, forMs = former?.forMs ?? null } = wish;
-      const start = withCanary(prepared, id, types, stable, { weight, faultsMax, forMs }, force, this.#options.clock.nowMs());
-      if (start.kind === "impossible") return refused("canary_refused", `${id} cannot be a canary: ${start.why}`);
-      if (start.kind === "incompatible") return incompatible(start.reasons);
-      warnings = start.accepted;
-      return { kind: "changed", book: start.book };
-    });
-    if (changed.kind !== "changed") return changed;
-    await this.#publish();
-    const deployment = this.#view(id);
-    this.#options.log.info({ deployment, warnings }, "deployment serves a share of the entities of its types, as a canary");
-    return { kind: "done", deployment, warnings };
-  }
-
-  /** As an operator asked. */
-  async #endCanary(id: string): Promise<RegistrationOutcome> {
-    const changed = await this.#book.change((book) => {
-      const canary = book.canaries.find(({ deployment }) => deployment === id);
-      if (canary === undefined) return refused("canary_refused", `${id} is no canary`);
-      const ending = { how: "rolled_back", by: "operator", why: "asked for" } as const;
-      return { kind: "changed", book: withoutCanary(book, canary, ending, this.#options.clock.nowMs()) };
-    });
-    if (changed.kind !== "changed") return changed;
-    await this.#publish();
-    this.#options.log.warn({ deployment: id }, "the canary was rolled back");
-    return { kind: "done", deployment: this.#view(id), warnings: [] };
-  }
-
-  /** As this router's judge said. Null: done, here or elsewhere. */
-  async #rollBackCanary(canary: Canary, why: string): Promise<string | null> {
-    const { clock, log, name: by } = this.#options;
-    let isMine = false;
-    const changed = await this.#book.change((book) => {
-      isMine = isUnderWay(book, canary);
-      if (!isMine) return { kind: "changed", book };
-      return { kind: "changed", book: withoutCanary(book, canary, { how: "rolled_back", by, why }, clock.nowMs()) };
-    });
-    if (changed.kind !== "changed") return changed.detail;
-    await this.#publish();
-    if (isMine) log.error({ canary, why }, "the canary was rolled back: the stable version serves all entities again");
-    return null;
-  }
-
-  async #promoteCanary(canary: Canary, why: string): Promise<string | null> {
-    const id = canary.deployment;
-    const types = await this.#registeredTypes(id);
-    if (types === null) return `the manifest of ${id} is not in the directory`;
-    const prepare = (book: DeploymentBook): DeploymentBook | null => (isUnderWay(book, canary) ? book : null);
-    const outcome = await this.#promote(id, types, false, prepare, { by: this.#options.name, why });
-    return outcome.kind === "done" ? null : outcome.detail;
-  }
-
-  /** Null where the book names a deployment that was not looked at yet. */
-  #stableTypes(book: DeploymentBook): ReadonlyMap<string, EntityType> | null {
-    const typeByName = new Map<string, EntityType>();
-    for (const [name, id] of Object.entries(book.active)) {
-      const type = this.#typesById.get(id)?.find((one) => one.name === name);
-      if (type === undefined) return null;
-      typeByName.set(name, type);
-    }
-    return typeByName;
-  }
-
-  /** Null for a deployment that is not registered. */
-  async #registeredTypes(id: string): Promise<readonly EntityType[] | null> {
-    const manifest = await this.#book.manifest(id);
-    const isRegistered = this.#book.book.deployments.some((deployment) => deployment.id === id);
-    return isRegistered && manifest !== null ? readManifest(manifest, this.#options.types).types : null;
-  }
-
-  /** Tells everybody what is active now. The last change wins, also over one that is still being told. */
-  async #publish(): Promise<void> {
-    for (let book = this.#book.book; ; book = this.#book.book) {
-      const deployments: ActiveDeployment[] = [];
-      for (const id of new Set(Object.values(book.active))) {
-        deployments.push(await this.#activeDeployment(book, id, (name) => book.active[name] === id));
-      }
-      for (const { deployment, types, weight } of book.canaries) {
-        deployments.push({ ...(await this.#activeDeployment(book, deployment, (name) => types.includes(name))), weight });
-      }
-      if (book !== this.#book.book) continue;
-      this.#published = book;
-      this.#active = deployments;
-      const stable = deployments.filter(({ weight }) => weight === undefined);
-      this.#typeByName = new Map(stable.flatMap(({ types }) => types).map((type) => [type.name, type]));
-      this.#keeper.begin();
-      this.#options.changed(deployments);
-      return;
-    }
-  }
-
-  /** Looks whether the book was changed through another router. A router that works goes on with what it knows, whatever is there. */
-  async #follow(): Promise<void> {
-    let trouble: string | null;
-    try {
-      trouble = await this.#book.refresh();
-      if (trouble === null && this.#published !== this.#book.book) {
-        await this.#publish();
-        this.#options.log.info({ active: this.#book.book.active }, "the deployments were changed through another router");
-      }
-    } catch (error) {
-      trouble = error instanceof Error ? error.message : String(error);
-    }
-    if (trouble !== null && trouble !== this.#trouble) {
-      const message = "the deployments cannot be followed; what served goes on, and what other routers change is not seen";
-      this.#options.log.error({ detail: trouble }, message);
-    } else if (trouble === null && this.#trouble !== null) this.#options.log.info({}, "the deployments are followed again");
-    this.#trouble = trouble;
-  }
-
-  async #activeDeployment(book: DeploymentBook, id: string, isServed: (type: string) => boolean): Promise<ActiveDeployment> {
-    const manifest = await this.#book.manifest(id);
-    if (manifest === null) throw new Error(`the manifest of the active deployment ${id} is not in the directory`);
-    const served = readManifest(manifest, this.#options.types);
-    const url = book.deployments.find((deployment) => deployment.id === id)?.url ?? "";
-    const { limits, encoding } = this.#endpoint(url);
-    this.#encodingById.set(id, served.encodings.includes(encoding) ? encoding : served.preferredEncoding);
-    this.#typesById.set(id, served.types);
-    return { id, types: served.types.filter(({ name }) => isServed(name)), limits };
   }
 
   /** A configured endpoint: registered when it is new; asked again until it answers. Others go on meanwhile. */
@@ -471,7 +277,7 @@ export class Registration implements TypeCatalog {
    */
   async #registerIfNew(url: string): Promise<RegistrationOutcome> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DISCOVER_MS)]);
-    const found = await this.#invoker(url).discover(signal);
+    const found = await this.#endpoints.invoker(url).discover(signal);
     if (found.kind === "discovered") {
       const known = this.#view(deploymentId(found.endpoint ?? url, found.manifest));
       if (known !== null) return { kind: "done", deployment: known, warnings: [] };
@@ -482,35 +288,6 @@ export class Registration implements TypeCatalog {
   #view(id: string): DeploymentView | null {
     return viewOf(this.#book.book, id);
   }
-
-  #invoker(url: string, encoding?: Encoding): InvokerPort {
-    const endpoint = this.#endpoint(url);
-    return this.#connected(encoding === undefined ? endpoint : { ...endpoint, encoding });
-  }
-
-  #connected(endpoint: FunctionSettings): InvokerPort {
-    const key = JSON.stringify([endpoint.url, endpoint.encoding, endpoint.headers]);
-    const known = this.#invokerByKey.get(key);
-    if (known !== undefined) return known;
-    const made = this.#options.connect(endpoint);
-    this.#invokerByKey.set(key, made);
-    return made;
-  }
-
-  #endpoint(url: string): FunctionSettings {
-    const options = this.#configured(url) ?? endpointOf(this.#book.book.endpoints, url) ?? DEFAULT_ENDPOINT;
-    return { ...options, url };
-  }
-
-  #configured(url: string): FunctionSettings | null {
-    return endpointOf(this.#options.functions, url);
-  }
-}
-
-const DEFAULT_ENDPOINT = { limits: DEFAULT_DEPLOYMENT_LIMITS, encoding: "json", headers: {} } as const;
-
-function endpointOf(endpoints: readonly FunctionSettings[], url: string): FunctionSettings | null {
-  return endpoints.find((one) => one.url === url) ?? endpoints.findLast((one) => isSameEndpoint(one.url, url)) ?? null;
 }
 
 /** Content-addressed: a function that changes what it serves is another deployment, one that does not is the same. */
@@ -523,9 +300,4 @@ interface Adoption {
   readonly options: FunctionSettings | null;
   readonly canary: CanaryWish | null;
   readonly isOnlyIfNew: boolean;
-}
-
-/** Neither ended nor changed since it was looked at. */
-function isUnderWay(book: DeploymentBook, canary: Canary): boolean {
-  return book.canaries.some((one) => one.deployment === canary.deployment && one.changedAtMs === canary.changedAtMs);
 }

@@ -1,6 +1,6 @@
 /**
  * Whether a new version of an entity type can live with what older versions left behind: their states, their events, and
- * the messages and timers that are still under way. Pure; src/router/registration.ts decides with it.
+ * the messages and timers that are still under way. Pure; src/router/deployment/deployment-changes.ts decides with it.
  */
 import type { Colocation } from "../entity/address.js";
 import type { EntityKind, EntityType } from "../entity/entity-type.js";

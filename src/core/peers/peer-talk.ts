@@ -56,7 +56,7 @@ export class PeerTalk {
         if (frame.shard >= 0 && frame.epoch > node.map.of(frame.shard).epoch) {
           // The sender has heard sooner that the shard is ours. The directory decides; until it has said so the request waits.
           node.map.told(frame.shard, frame.epoch, this.#parts.incarnation);
-          node.holdings.reread(frame.shard);
+          node.holdings.descriptors.reread(frame.shard);
         }
         return this.#parts.take(served.adopt(from, frame.asked));
       case "askerLeft":
@@ -78,15 +78,15 @@ export class PeerTalk {
         // The directory decides whether it is so; until it was asked, or its document was shown, nothing is opened.
         // Of no owner is one that was split, most of all.
         if (frame.owner === null || (frame.owner === this.#parts.incarnation && node.map.of(frame.shard).standing === null)) {
-          node.holdings.reread(frame.shard);
+          node.holdings.descriptors.reread(frame.shard);
         }
         return;
       case "handOffAsked":
-        return node.holdings.handOffAsked(from, frame.shard, frame.epoch);
+        return node.holdings.moves.asked(from, frame.shard, frame.epoch);
       case "shardShown":
-        return node.holdings.shown(from, frame.shard, { token: frame.token, body: frame.descriptor });
+        return node.holdings.moves.shown(from, frame.shard, { token: frame.token, body: frame.descriptor });
       case "handOffAwaited":
-        return node.holdings.handOffAwaited(from, frame.shard, frame.epoch);
+        return node.holdings.moves.awaited(from, frame.shard, frame.epoch);
       case "notHere":
         node.gone(frame.incarnation);
         return this.lost(frame.incarnation);

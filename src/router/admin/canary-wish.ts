@@ -1,8 +1,8 @@
 /** What a request says of a canary: `weight`, `faultsMax` and `for`, in people's words. */
 import { SettingNode } from "../config/setting-node.js";
+import type { CanaryWish } from "../deployment/canary.js";
 import { DURATION_FORM, parseDuration } from "../duration.js";
 import { PERCENT_FORM, parsePercent } from "../percent.js";
-import type { CanaryWish } from "../registration.js";
 
 /** A canary that is watched for longer is no trial any more. */
 const FOR_MS_MAX = 30 * 86_400_000;

@@ -9,6 +9,9 @@ export interface CanaryTerms {
   readonly forMs: number | null;
 }
 
+/** What is not said stays as it is, or has its default. A weight of 0 ends the canary. */
+export type CanaryWish = Partial<CanaryTerms> & Pick<CanaryTerms, "weight">;
+
 export interface Canary extends CanaryTerms {
   readonly deployment: string;
   /** Those that it serves a share of. Types that nobody served before wait for its promotion. */

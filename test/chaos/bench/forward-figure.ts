@@ -21,8 +21,7 @@ interface Measured {
 export async function forwardFigure(world: BenchWorld): Promise<Figure> {
   const { cluster, ownership, log } = world;
   if (!world.hasPeers || cluster.nodes.length < 2) return skipped("forward", "this build has no peers");
-  await ownership.balanced(cluster.nodes);
-  const owners = await ownership.owners();
+  const owners = await ownership.balancedOwners(cluster.nodes);
   const [owner] = cluster.nodes;
   const other = cluster.nodes.find((node) => node !== owner);
   if (owner === undefined || other === undefined) return skipped("forward", "there is one node alone");

@@ -29,13 +29,12 @@ export async function killFigure(world: BenchWorld): Promise<Figure> {
   const worst: number[] = [];
   const tails: number[] = [];
   while (worst.length < events) {
-    if (world.hasPeers) await ownership.balanced(cluster.nodes);
-    const owners = await ownership.owners();
+    const owners = world.hasPeers ? await ownership.balancedOwners(cluster.nodes) : await ownership.owners();
     const victim = random.pick(owners.filter((owner) => owner !== null));
     const shards = owners.flatMap((owner, shard) => (owner === victim ? [shard] : []));
     const watched = random.shuffled(shards).slice(0, WATCHED_MAX);
-    const load = new SteadyLoad(seed + worst.length, LOAD_PER_SECOND, ids, () => cluster.nodes.filter(({ isUp }) => isUp));
-    await delay(LOAD_FOR_MS);
+    const nodes = (): readonly RouterNode[] => cluster.nodes.filter(({ isUp }) => isUp);
+    const load = await SteadyLoad.underWay(LOAD_FOR_MS, seed + worst.length, LOAD_PER_SECOND, ids, nodes);
     tails.push((await metricOf(victim, "holdfast_tail_records")) ?? 0);
     await victim.kill();
     const killedAtMs = performance.now();

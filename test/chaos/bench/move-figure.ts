@@ -5,6 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../../e2e/world.js";
 import { Random } from "../../sim/random.js";
+import type { RouterNode } from "../cluster/router-node.js";
 import type { BenchWorld } from "./bench-world.js";
 import { type Figure, p99Row, percentiles, row, skipped } from "./figure.js";
 import { idsByShard } from "./ownership.js";
@@ -29,12 +30,11 @@ export async function moveFigure(world: BenchWorld): Promise<Figure> {
   const moved = new Set<number>();
   let commands = 0;
   while (movesMs.length < events) {
-    await ownership.balanced(cluster.nodes, 0);
-    const owners = await ownership.owners();
+    const owners = await ownership.balancedOwners(cluster.nodes, 0);
     const shard = random.below(cluster.shards);
     const to = random.pick(cluster.nodes.filter((node) => node !== owners[shard]));
-    const load = new SteadyLoad(seed + movesMs.length, LOAD_PER_SECOND, ids[shard] ?? [], () => cluster.nodes);
-    await delay(BEFORE_MS);
+    const nodes = (): readonly RouterNode[] => cluster.nodes;
+    const load = await SteadyLoad.underWay(BEFORE_MS, seed + movesMs.length, LOAD_PER_SECOND, ids[shard] ?? [], nodes);
     const askedAtMs = performance.now();
     const answer = await to.admin("/v1/cluster/move", JSON.stringify({ shard, node: `127.0.0.1:${to.advertisedPort}` }));
     if (answer.status >= 300) throw new Error(`a move was answered with ${answer.status} ${answer.text}`);

@@ -74,6 +74,12 @@ export class Ownership {
     }, BALANCED_WITHIN_MS);
   }
 
+  /** The owners of all shards, once they are balanced. */
+  async balancedOwners(nodes: readonly RouterNode[], leastShare?: number): Promise<readonly (RouterNode | null)[]> {
+    await this.balanced(nodes, leastShare);
+    return this.owners();
+  }
+
   async #clusterId(): Promise<Uint8Array> {
     const outcome = await this.#directory.read(CLUSTER_KEY);
     if (outcome.kind !== "found") throw new Error(`the cluster's document: ${outcome.kind}`);

@@ -2,6 +2,7 @@
  * Commands at a fixed rate, each sent when it is due whatever became of those before, once, without a second try: so that what a
  * caller sees is what is measured.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../../sim/random.js";
 import { tryHttp } from "../cluster/http-try.js";
 import type { RouterNode } from "../cluster/router-node.js";
@@ -33,6 +34,13 @@ export class SteadyLoad {
     this.#pick = () => ({ id: this.#random.pick(ids), node: this.#random.pick(nodes()) });
     this.#dueEveryMs = 1_000 / perSecond;
     this.#timer = setInterval(() => this.#sendDue(), Math.max(1, Math.min(10, this.#dueEveryMs)));
+  }
+
+  /** One that has gone on for a while, so that what is done next is done to a cluster at work. */
+  static async underWay(forMs: number, ...load: ConstructorParameters<typeof SteadyLoad>): Promise<SteadyLoad> {
+    const begun = new SteadyLoad(...load);
+    await delay(forMs);
+    return begun;
   }
 
   /** Of what was sent since then. */
