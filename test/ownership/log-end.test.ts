@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Effect } from "../../src/core/effect.js";
 import type { AppendOutcome } from "../../src/core/log/record.js";
 import { sealLog } from "../../src/core/ownership/log-end.js";
+import { WalkedRecords } from "../../src/core/ownership/walked-records.js";
 import { ClientBench } from "./client-bench.js";
 import { codec, entryOf } from "./storage.js";
 
@@ -10,14 +11,19 @@ const LOG = "dead-1";
 const SOME = [entryOf(0, 1, 1)];
 
 /** Seals the log, with what a test has to say before each append; gives where it ends, or why not. */
-function sealed(bench: ClientBench, base = 1, appends: ((effect: Effect & { readonly kind: "append" }) => AppendOutcome)[] = []) {
+function sealed(
+  bench: ClientBench,
+  base = 1,
+  appends: ((effect: Effect & { readonly kind: "append" }) => AppendOutcome)[] = [],
+  walked = new WalkedRecords(),
+) {
   bench.storage.intercept = (effect) => {
     const next = effect.kind === "append" ? appends.shift() : undefined;
     if (effect.kind !== "append" || next === undefined) return undefined;
     return { kind: "appendEnded", log: effect.log, position: effect.position, outcome: next(effect) };
   };
   const seals: number[] = [];
-  const ending = { codec, client: bench.client, by: "me", nextNonce: () => bench.nextNonce(), walked: () => undefined };
+  const ending = { codec, client: bench.client, by: "me", nextNonce: () => bench.nextNonce(), walked };
   sealLog(
     ending,
     LOG,
@@ -136,6 +142,23 @@ test("bytes that are no record of the cluster refuse the start and name their po
   const message = "log dead-1 holds no record of this cluster at position 2";
   assert.deepEqual(sealed(bench), [{ code: "journal_damaged", message }]);
   assert.equal(bench.storage.at(LOG, 3), undefined);
+});
+
+test("what was read ahead is not read again; a record that came since is met by the seal", () => {
+  for (const since of [0, 2]) {
+    const bench = new ClientBench();
+    bench.storage.record(LOG, ...Array.from({ length: 3 + since }, () => SOME));
+    const walked = new WalkedRecords();
+    walked.add(
+      LOG,
+      1,
+      [1, 2, 3].map((position) => bench.storage.at(LOG, position) ?? assert.fail()),
+    );
+    assert.equal(sealed(bench, 1, [], walked), 4 + since);
+    assert.ok(sealerAt(bench, 4 + since) !== null);
+    const reads = bench.storage.asked.flatMap((effect) => (effect.kind === "readRecords" ? [effect.position] : []));
+    assert.deepEqual(reads, since === 0 ? [] : [4]);
+  }
 });
 
 test("a long log is walked in pieces, and the seal itself finds that the last was the last", () => {

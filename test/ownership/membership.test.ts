@@ -107,6 +107,22 @@ describe("another node", () => {
     assert.equal(bench.isSilent("a-1"), true);
   });
 
+  test("is late when two beats of it are missing, if any was ever seen: then what its end will need may be read", () => {
+    const bench = new Bench();
+    bench.put("a-1");
+    bench.put("b-1");
+    bench.begin().run(250);
+    bench.put("a-1", 2);
+    bench.run(100);
+    const isLate = (incarnation: string) => bench.membership.of(incarnation)?.isLate;
+    assert.deepEqual([isLate("a-1"), isLate("b-1")], [false, false], "it may never have lived");
+    bench.run(200);
+    assert.deepEqual([isLate("a-1"), isLate("b-1")], [true, false]);
+    bench.put("a-1", 3);
+    bench.run(100);
+    assert.equal(isLate("a-1"), false);
+  });
+
   test("that renews its document lives, and is waited for anew", () => {
     const bench = new Bench();
     bench.put("a-1");

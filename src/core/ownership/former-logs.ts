@@ -8,7 +8,7 @@ import type { RecordCodec } from "../log/record-codec.js";
 import { rangesOf } from "./custody.js";
 import type { DirectoryClient, FoundDocument, ListedDocument } from "./directory-client.js";
 import { type DocumentCodec, type NodeDocument, nodeKey, SHARD_PREFIX, type ShardDescriptor } from "./documents.js";
-import { sealLog } from "./log-end.js";
+import { sealLog, WALK_BYTES, WALK_COUNT } from "./log-end.js";
 import type { OwnNode } from "./own-node.js";
 import type { WalkedRecords } from "./walked-records.js";
 
@@ -90,6 +90,13 @@ export class FormerLogs {
     this.#endOther(document, found.token);
   }
 
+  /** Its owner's heartbeats are late: what a walk to its end would read, as far as it stands, is read while that shows. */
+  readAhead({ incarnation: log, base, seal }: NodeDocument): void {
+    if (seal !== null || this.isOver(log) || this.#ending.has(log) || this.#tools.walked.has(log)) return;
+    const { client, walked } = this.#tools;
+    client.readRecords(log, base, WALK_COUNT, WALK_BYTES, (bodies) => walked.add(log, base, bodies));
+  }
+
   /** A descriptor names an owner that the last look has not shown: it came later, or has no document at all. */
   lookFor(log: LogId): void {
     if (this.isOver(log) || this.#ending.has(log)) return;
@@ -153,7 +160,7 @@ export class FormerLogs {
       client,
       by: this.#settings.incarnation,
       nextNonce: () => this.#tools.nextNonce(),
-      walked: (log: LogId, position: number, bodies: readonly Uint8Array[]) => walked.add(log, position, bodies),
+      walked,
     };
     const sealed = (seal: number): void => {
       const document = { ...node, seal };

@@ -151,8 +151,11 @@ export class Holdings {
     const isFirst = membership.living.every((node) => node.incarnation >= incarnation);
     const wanted = new Set<LogId | null>();
     for (const [shard, desired] of this.#desired) if (desired === incarnation) wanted.add(map.of(shard).owner);
-    for (const { document, token, isSilent } of membership.others) {
-      if (document.status === "alive" && !isSilent) continue;
+    for (const { document, token, isLate, isSilent } of membership.others) {
+      if (document.status === "alive" && !isSilent) {
+        if (isLate) formers.readAhead(document);
+        continue;
+      }
       if (isFirst || wanted.has(document.incarnation)) formers.end(document, { token });
     }
   }

@@ -7,11 +7,12 @@ import { MalformedBytes } from "../bytes/byte-reader.js";
 import type { LogId } from "../log/record.js";
 import type { DecodedRecord, RecordCodec } from "../log/record-codec.js";
 import type { DirectoryClient } from "./directory-client.js";
+import type { WalkedRecords } from "./walked-records.js";
 
-const WALK_COUNT = 1_024;
-const WALK_BYTES = 8 << 20;
+export const WALK_COUNT = 1_024;
+export const WALK_BYTES = 8 << 20;
 /** What is read at once ends for want of records where it is shorter than any store cuts it: the seal itself finds out. */
-const SHORT_BYTES = 512 << 10;
+const SHORT_BYTES = 768 << 10;
 const SEAL_RETRY_MS = 200;
 
 export interface LogEnding {
@@ -19,8 +20,8 @@ export interface LogEnding {
   readonly client: DirectoryClient;
   readonly by: LogId;
   nextNonce(): Uint8Array;
-  /** Records that stand at `position` and behind it, which a replay will need. */
-  walked(log: LogId, position: number, bodies: readonly Uint8Array[]): void;
+  /** What was read already, and what a replay will need. */
+  readonly walked: WalkedRecords;
 }
 
 /**
@@ -34,7 +35,14 @@ export function sealLog(
   then: (seal: number) => void,
   refuse: (code: string, message: string) => void,
 ): void {
+  const kept = ending.walked.from(log, base, WALK_COUNT);
+  if (kept.length > 0) return taken(kept);
   ending.client.readRecords(log, base, WALK_COUNT, WALK_BYTES, (bodies) => {
+    ending.walked.add(log, base, bodies);
+    taken(bodies);
+  });
+
+  function taken(bodies: readonly Uint8Array[]): void {
     let position = base;
     let bytes = 0;
     for (const body of bodies) {
@@ -46,11 +54,10 @@ export function sealLog(
       position++;
       bytes += body.length;
     }
-    ending.walked(log, base, bodies);
     const mayBeMore = bodies.length >= WALK_COUNT || bytes >= SHORT_BYTES;
     if (mayBeMore) return sealLog(ending, log, position, then, refuse);
     putSeal(ending, log, position, then, refuse);
-  });
+  }
 }
 
 function decoded(codec: RecordCodec, body: Uint8Array): DecodedRecord | null {

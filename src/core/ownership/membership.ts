@@ -32,6 +32,8 @@ export interface Member {
   readonly sinceMs: number;
   /** It has been seen to renew its document: it lives, or did a moment ago. */
   readonly hasRenewed: boolean;
+  /** Two beats of it are missing. Nothing follows from that but what is read ahead of its end. */
+  readonly isLate: boolean;
   /** It stood still for long enough to be marked dead. */
   readonly isSilent: boolean;
 }
@@ -157,12 +159,14 @@ export class Membership {
     const before = this.#memberByLog.get(document.incarnation);
     const lease = this.#lease;
     if (before === undefined) {
-      return { document, token, sinceMs: nowMs, hasRenewed: false, isSilent: lease === null };
+      return { document, token, sinceMs: nowMs, hasRenewed: false, isLate: false, isSilent: lease === null };
     }
-    if (before.token !== token) return { document, token, sinceMs: nowMs, hasRenewed: true, isSilent: false };
+    if (before.token !== token) return { document, token, sinceMs: nowMs, hasRenewed: true, isLate: false, isSilent: false };
     if (before.isSilent || lease === null) return before;
     const sinceMs = isClear ? before.sinceMs : nowMs;
-    return { ...before, sinceMs, isSilent: nowMs - sinceMs >= lease.observeMs };
+    const stillMs = nowMs - sinceMs;
+    const isLate = before.hasRenewed && stillMs >= LATE_BEATS * lease.heartbeatEveryMs;
+    return { ...before, sinceMs, isLate, isSilent: stillMs >= lease.observeMs };
   }
 
   /** A beat from now, or when somebody's wait is over. */
@@ -180,3 +184,4 @@ export class Membership {
 
 /** However many waits end: looks are requests. */
 const LOOKS_APART_MS = 100;
+const LATE_BEATS = 2;

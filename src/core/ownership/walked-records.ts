@@ -1,6 +1,7 @@
 /**
- * Records that were read on the way to the end of a dead log: whoever replays them need not read them again. What is kept is
- * the beginning of each walk; what does not fit is read a second time.
+ * Records that were read on the way to the end of a dead log, or while its owner only seemed to be dead: whoever walks or
+ * replays them need not read them again. What stands at a position stays, so this is never wrong; it may only be behind. What is
+ * kept is the beginning of each log; what does not fit is read a second time.
  */
 import type { LogId } from "../log/record.js";
 
@@ -17,6 +18,10 @@ interface Walked {
 export class WalkedRecords {
   readonly #walkedByLog = new Map<LogId, Walked>();
   #bytes = 0;
+
+  has(log: LogId): boolean {
+    return this.#walkedByLog.has(log);
+  }
 
   /** Records that stand at `position` and behind it. */
   add(log: LogId, position: number, bodies: readonly Uint8Array[]): void {
