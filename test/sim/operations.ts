@@ -180,7 +180,8 @@ export class Operations {
   #restart(node: SimNode, isComingBack: boolean, then: () => void = () => undefined): void {
     const { cluster, world, shape } = this.#parts;
     const { incarnation } = node;
-    const others = cluster.nodes.filter((other) => other !== node && other.isWanted && other.isStarted);
+    const isServing = (other: SimNode): boolean => other.isWanted && other.isStarted && other.status === "serving";
+    const others = cluster.nodes.filter((other) => other !== node && isServing(other));
     if (incarnation === null || node.status !== "serving" || (shape.isCalm && (others.length === 0 || !node.isStarted)))
       return then();
     this.#count(isComingBack ? "restart" : "leave");
