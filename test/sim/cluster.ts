@@ -134,6 +134,10 @@ export class Cluster implements Surroundings {
     if (!incarnation.isZombie) this.#parts.history.violate(`${incarnation.name} has lost data: ${message}`);
   }
 
+  shownUnleased({ name }: Incarnation, overdueMs: number): void {
+    this.#parts.history.violate(`${name} has shown events in a feed ${overdueMs} ms behind the end of its lease`);
+  }
+
   spins({ name }: Incarnation): void {
     this.#parts.history.violate(`${name} spins: it is woken at once, again and again, and has nothing to do`);
   }

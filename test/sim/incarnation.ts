@@ -7,9 +7,11 @@ import type { RefusedCommands } from "../../src/core/log/refused-commands.js";
 import { nodeKey } from "../../src/core/ownership/documents.js";
 import type { PeerFrame } from "../../src/core/peers/frames.js";
 import { RouterCore } from "../../src/core/router-core.js";
+import type { Moment } from "../../src/core/time/moment.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
 import { recordCodec } from "../../src/protocol/record/record-codec.js";
 import { segmentTools } from "../../src/router/driver/segment-tools.js";
+import { HeartbeatWatch } from "./checkers/feeds-only-under-a-lease.js";
 import type { Caller } from "./disk.js";
 import type { Random } from "./random.js";
 import type { SimClock } from "./sim-clock.js";
@@ -34,6 +36,8 @@ export interface Surroundings {
   /** It has given away what others could take. */
   left(incarnation: Incarnation): void;
   shardRefused(incarnation: Incarnation, message: string): void;
+  /** It has shown something in a feed though its lease was over. */
+  shownUnleased(incarnation: Incarnation, overdueMs: number): void;
   /** Its time has come: it is killed, or left behind. */
   crashed(incarnation: Incarnation, isLeftBehind: boolean): void;
   /** Whether a process that is to crash is left behind instead. */
@@ -63,6 +67,9 @@ export class Incarnation implements Caller, PeerEnd {
   readonly core: RouterCore;
   readonly clock: SimClock;
   readonly #around: Surroundings;
+  readonly #heartbeats: HeartbeatWatch;
+  /** By its own clocks, of the step. */
+  #now: Moment;
   #inputs: Input[] = [];
   #isAlive = true;
   #isTurnDue = false;
@@ -86,6 +93,8 @@ export class Incarnation implements Caller, PeerEnd {
     this.address = settings.node.address;
     this.clock = clock;
     this.#around = around;
+    this.#heartbeats = new HeartbeatWatch(settings.lease, (token) => around.directory.hasStood(token));
+    this.#now = clock.now();
     this.core = new RouterCore(settings, { documentCodec, recordCodec, refusedCommands, ...segmentTools });
   }
 
@@ -131,7 +140,8 @@ export class Incarnation implements Caller, PeerEnd {
     const effects: Effect[] = [];
     this.#watchSpin(inputs);
     const { wallMs, monotonicMs } = this.clock.now();
-    this.core.step({ wallMs, monotonicMs: monotonicMs - this.#stoodMs }, inputs, effects);
+    this.#now = { wallMs, monotonicMs: monotonicMs - this.#stoodMs };
+    this.core.step(this.#now, inputs, effects);
     world.count("component.steps");
     if (!this.isZombie) this.#around.stepped(this);
     const isCrashing = --this.crashAfterSteps <= 0 && this.#isMomentToCrash(inputs, effects);
@@ -154,7 +164,8 @@ export class Incarnation implements Caller, PeerEnd {
     if (this.#wokenInARow === SPIN_STEPS) this.#around.spins(this);
   }
 
-  #heartbeat(): void {
+  #heartbeat(token: string): void {
+    this.#heartbeats.sent(token, this.#now);
     const then = this.afterHeartbeat;
     this.afterHeartbeat = null;
     then?.();
@@ -192,8 +203,12 @@ export class Incarnation implements Caller, PeerEnd {
     const give = (input: Input): void => this.deliver(input);
     world.trace(traceOf(effect));
     switch (effect.kind) {
+      case "feed": {
+        const overdueMs = effect.events.length > 0 ? this.#heartbeats.overdueMs(this.#now) : null;
+        if (overdueMs !== null) this.#around.shownUnleased(this, overdueMs);
+        return this.#around.output(this, effect);
+      }
       case "answer":
-      case "feed":
         return this.#around.output(this, effect);
       case "invoke":
         return functions.invoke(this, effect, give);
@@ -232,7 +247,7 @@ export class Incarnation implements Caller, PeerEnd {
         );
       case "swapDocument": {
         const { key, expected, document } = effect;
-        if (key === nodeKey(this.name)) this.#heartbeat();
+        if (key === nodeKey(this.name)) this.#heartbeat(document.token);
         return directory.swap(this, key, expected, document, (outcome) =>
           give({ kind: "documentSwapped", key, token: document.token, outcome }),
         );

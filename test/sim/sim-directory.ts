@@ -10,6 +10,7 @@ interface Document {
 export class SimDirectory {
   readonly #disk: Disk;
   readonly #documents = new Map<string, Document>();
+  readonly #stood = new Set<string>();
   readonly #onSwap: (key: string, body: Uint8Array) => void;
 
   constructor(disk: Disk, onSwap: (key: string, body: Uint8Array) => void) {
@@ -19,6 +20,11 @@ export class SimDirectory {
 
   get documents(): ReadonlyMap<string, Document> {
     return this.#documents;
+  }
+
+  /** Whether the document of that token stands there, or ever did. */
+  hasStood(token: string): boolean {
+    return this.#stood.has(token);
   }
 
   read(caller: Caller, key: string, report: (outcome: DocumentFound) => void): void {
@@ -51,6 +57,7 @@ export class SimDirectory {
       (): SwapEnded => {
         if ((this.#documents.get(key)?.token ?? null) !== expected) return { kind: "conflict" };
         this.#documents.set(key, document);
+        this.#stood.add(document.token);
         disk.world.count("landed.swap");
         this.#onSwap(key, document.body);
         return { kind: "happened" };

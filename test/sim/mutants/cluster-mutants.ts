@@ -201,6 +201,14 @@ const LEASES: readonly Mutant[] = [
     why: "An observer whose clock is faster has waited long enough while the lease still holds (clock at double speed).",
   },
   {
+    name: "feed-served-after-the-lease",
+    temper: "sleepy",
+    file: "log/gate.js",
+    from: 'const isFact = output.kind === "peerSend";',
+    to: 'const isFact = output.kind === "peerSend" || output.kind === "feed";',
+    why: "What a feed shows leaves as soon as it is durable, whoever has the shard by then.",
+  },
+  {
     name: "lease-by-a-clock-that-may-stand-still",
     file: "ownership/lease.js",
     from: "Math.max(now.monotonicMs - sent.monotonicMs, now.wallMs - sent.wallMs)",
