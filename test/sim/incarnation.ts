@@ -70,6 +70,8 @@ export class Incarnation implements Caller, PeerEnd {
   readonly #heartbeats: HeartbeatWatch;
   /** By its own clocks, of the step. */
   #now: Moment;
+  /** In this step it shows its clients what others feed them: that is covered by their leases. */
+  #isPassingOn = false;
   #inputs: Input[] = [];
   #isAlive = true;
   #isTurnDue = false;
@@ -141,6 +143,7 @@ export class Incarnation implements Caller, PeerEnd {
     this.#watchSpin(inputs);
     const { wallMs, monotonicMs } = this.clock.now();
     this.#now = { wallMs, monotonicMs: monotonicMs - this.#stoodMs };
+    this.#isPassingOn = inputs.some((input) => input.kind === "peerReceived" && input.frame.kind === "fed");
     this.core.step(this.#now, inputs, effects);
     world.count("component.steps");
     if (!this.isZombie) this.#around.stepped(this);
@@ -169,6 +172,11 @@ export class Incarnation implements Caller, PeerEnd {
     const then = this.afterHeartbeat;
     this.afterHeartbeat = null;
     then?.();
+  }
+
+  #checkLease(): void {
+    const overdueMs = this.#heartbeats.overdueMs(this.#now);
+    if (overdueMs !== null) this.#around.shownUnleased(this, overdueMs);
   }
 
   #isMomentToCrash(inputs: readonly Input[], effects: readonly Effect[]): boolean {
@@ -203,11 +211,9 @@ export class Incarnation implements Caller, PeerEnd {
     const give = (input: Input): void => this.deliver(input);
     world.trace(traceOf(effect));
     switch (effect.kind) {
-      case "feed": {
-        const overdueMs = effect.events.length > 0 ? this.#heartbeats.overdueMs(this.#now) : null;
-        if (overdueMs !== null) this.#around.shownUnleased(this, overdueMs);
+      case "feed":
+        if (effect.events.length > 0 && !this.#isPassingOn) this.#checkLease();
         return this.#around.output(this, effect);
-      }
       case "answer":
         return this.#around.output(this, effect);
       case "invoke":
@@ -267,6 +273,7 @@ export class Incarnation implements Caller, PeerEnd {
       case "watching":
         return world.count("component.watching");
       case "peerSend":
+        if (effect.frame.kind === "fed" && effect.frame.events.length > 0) this.#checkLease();
         return this.#around.peers.send(this, effect.to, effect.frame);
       case "peersKnown":
         return this.#around.peers.known(this, effect.peers);
