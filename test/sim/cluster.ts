@@ -65,10 +65,13 @@ export class Cluster implements Surroundings {
     this.peers = new SimPeers(world, shape.network);
     const isCluster = shape.kind === "cluster";
     const isCrowded = shape.temper === "sleepy" || shape.temper === "restless";
+    const isBefore = shape.temper === "upgrading";
     this.nodes = Array.from({ length: shape.nodes }, (_, at) => {
       const clock = new SimClock(world, drawRate(this.random, shape, at), isCluster ? this.random.between(-900, 900) : 0);
       const { address, capacity } = isCluster ? { address: `node${at}:1`, capacity: this.random.pick([1, 1, 2]) } : settings.node;
-      return new SimNode(address, capacity, clock, at === 0 || isCrowded || this.random.chance(0.7));
+      const node = new SimNode(address, capacity, clock, at === 0 || isCrowded || this.random.chance(0.7));
+      node.isBefore = isBefore;
+      return node;
     });
   }
 
@@ -103,6 +106,13 @@ export class Cluster implements Surroundings {
 
   get isServed(): boolean {
     return this.running.some(({ core }) => core.phase === "open");
+  }
+
+  /** Routers of the version before that live as others see it: nothing may be written that they cannot read. */
+  get livingBefore(): readonly Incarnation[] {
+    return this.running.filter(
+      ({ isBefore, isAsleep, isCutOff, core }) => isBefore && !isAsleep && !isCutOff && core.phase === "open",
+    );
   }
 
   nodeOf({ name }: { readonly name: string }): SimNode {
@@ -200,7 +210,10 @@ export class Cluster implements Surroundings {
     world.count(`end.${isCrash ? "crash" : reason.kind}`);
     world.trace(`${incarnation.name} ended: ${JSON.stringify(reason)}`);
     const isRefusedDisk = reason.kind === "refused" && reason.message === "simulated";
-    if ((reason.kind === "broken" && !isCrash) || (reason.kind === "refused" && !isRefusedDisk)) {
+    // Started, or awake again, when all others had agreed: it is the last of its version.
+    const isOutdated = incarnation.isBefore && reason.kind === "refused" && reason.code === "format_newer";
+    if (isOutdated) node.isBefore = false;
+    if ((reason.kind === "broken" && !isCrash) || (reason.kind === "refused" && !isRefusedDisk && !isOutdated)) {
       history.violate(`${incarnation.name} ended: ${reason.message}`);
     }
     if (shape.isCalm && reason.kind === "fenced") history.violate(`${incarnation.name} ended in the calm: ${reason.message}`);
@@ -228,6 +241,7 @@ export class Cluster implements Surroundings {
       node.refusedCommands,
       node.clock,
       this,
+      node.isBefore,
     );
     this.#nodeByName.set(incarnation.name, node);
     node.incarnation = incarnation;

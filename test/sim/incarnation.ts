@@ -20,6 +20,7 @@ import type { SimFunctions } from "./sim-functions.js";
 import type { SimJournal } from "./sim-journal.js";
 import type { PeerEnd, SimPeers } from "./sim-peers.js";
 import type { SimSnapshots } from "./sim-snapshots.js";
+import { codecsBefore } from "./version-before.js";
 import type { World } from "./world.js";
 
 export interface Surroundings {
@@ -65,6 +66,8 @@ export class Incarnation implements Caller, PeerEnd {
   readonly name: string;
   readonly address: string;
   readonly core: RouterCore;
+  /** Of the version before. */
+  readonly isBefore: boolean;
   readonly clock: SimClock;
   readonly #around: Surroundings;
   readonly #heartbeats: HeartbeatWatch;
@@ -90,14 +93,23 @@ export class Incarnation implements Caller, PeerEnd {
   /** It may go on for a while, to a worse moment than any. */
   crashMoment: CrashMoment = "any";
 
-  constructor(settings: CoreSettings, refusedCommands: RefusedCommands, clock: SimClock, around: Surroundings) {
+  /** `isBefore`: it is a router of the version before. */
+  constructor(
+    settings: CoreSettings,
+    refusedCommands: RefusedCommands,
+    clock: SimClock,
+    around: Surroundings,
+    isBefore: boolean,
+  ) {
+    this.isBefore = isBefore;
     this.name = settings.incarnation;
     this.address = settings.node.address;
     this.clock = clock;
     this.#around = around;
     this.#heartbeats = new HeartbeatWatch(settings.lease, (token) => around.directory.hasStood(token));
     this.#now = clock.now();
-    this.core = new RouterCore(settings, { documentCodec, recordCodec, refusedCommands, ...segmentTools });
+    const codecs = isBefore ? codecsBefore(settings.incarnation) : { documentCodec, recordCodec };
+    this.core = new RouterCore(settings, { ...codecs, refusedCommands, ...segmentTools });
   }
 
   get isAlive(): boolean {

@@ -9,6 +9,7 @@ import type { SeedShape } from "./seed-shape.js";
 import type { SimDirectory } from "./sim-directory.js";
 import type { SimNode } from "./sim-node.js";
 import { toAndFro } from "./to-and-fro.js";
+import { upgrade } from "./upgrade.js";
 import type { World } from "./world.js";
 
 export interface OperationParts {
@@ -34,6 +35,7 @@ export class Operations {
   #plans = 0;
   /** Operations that have begun and not come to their end. */
   #open = 0;
+  #isUpgraded = false;
   isOver = false;
 
   constructor(parts: OperationParts) {
@@ -71,6 +73,7 @@ export class Operations {
     else some(random.below(1 + shape.splitsMax), () => this.#split());
     if (shape.kind === "single") return;
     if (shape.temper === "sleepy") return this.#inARow((isOver, then) => nap(NAPS, this.#parts, random, isOver, then));
+    if (shape.temper === "upgrading") this.#upgrade();
     if (shape.temper === "restless") {
       const gather = (node: SimNode): void => this.#gather(node);
       return this.#inARow((isOver, then) => toAndFro(ROUND_TRIPS, this.#parts, random, gather, isOver, then));
@@ -194,6 +197,7 @@ export class Operations {
       if (incarnation.isAlive && node.incarnation === incarnation) {
         // The load balancer hears of it first; some are told at once.
         node.status = "stopping";
+        if (shape.temper === "upgrading") node.isBefore = !this.#isUpgraded && this.#random.chance(0.5);
         const afterMs = shape.isCalm ? 300 : this.#random.pick([0, 300]);
         world.after(afterMs, () => incarnation.deliver({ kind: "stopAsked" }));
       }
@@ -204,6 +208,16 @@ export class Operations {
     };
     cluster.leave(incarnation, stop);
     world.after(LEAVE_MS_MAX, stop);
+  }
+
+  /** The first phase has routers of two versions, now more of these, now of those; in the second all become new. */
+  #upgrade(): void {
+    const { world } = this.#parts;
+    if (world.countOf("component.healings") === 0) return;
+    this.#isUpgraded = true;
+    this.#count("upgrade");
+    const restart = (node: SimNode, then: () => void): void => this.#restart(node, true, then);
+    this.#inARow((isOver, then) => upgrade(this.#parts, restart, isOver, then));
   }
 
   #whenEnded(node: SimNode, name: string, then: () => void): void {

@@ -4,10 +4,11 @@ import type { Random } from "./random.js";
 /**
  * What a seed makes common that seldom happens by chance. `sleepy`: routers that sleep for about as long as a lease, reached
  * by nobody, and are asked the moment they wake. `restless`: plans that send few shards to and fro. `dividing`: shards that are
- * split while a router crashes and links break, so that what was sent to the whole comes again to a half. `patient`: a calm in
+ * split while a router crashes and links break, so that what was sent to the whole comes again to a half. `upgrading`: routers of
+ * two versions, of which the older does not know the newest records. `patient`: a calm in
  * which routers stop while others are slow to do what their clients wait for. `even`: none of these.
  */
-export type Temper = "even" | "sleepy" | "restless" | "dividing" | "patient";
+export type Temper = "even" | "sleepy" | "restless" | "dividing" | "upgrading" | "patient";
 
 export interface SeedShape {
   readonly kind: "single" | "cluster";
@@ -41,10 +42,11 @@ export interface NetworkMix {
 
 const CALM_NETWORK: NetworkMix = { delayMs: 1, breaks: 0, doubled: 0, overtaking: 0 };
 
-/** Of 25 seeds two each are sleepy, restless and dividing; a third of the calm ones are patient. */
+/** Of 25 seeds two each are sleepy, restless, dividing and upgrading; a third of the calm ones are patient. */
 export function temperOf(seed: number): Temper {
   if (seed % 30 === 20) return "patient";
   if (seed % 25 === 7 || seed % 25 === 17) return "sleepy";
+  if (seed % 25 === 12 || seed % 25 === 22) return "upgrading";
   if (seed % 25 === 14 || seed % 25 === 24) return "dividing";
   return seed % 25 === 9 || seed % 25 === 19 ? "restless" : "even";
 }
@@ -67,7 +69,9 @@ export function drawShape(random: Random, seed: number): SeedShape {
   };
   const shards = random.pick(temper === "restless" || temper === "dividing" ? [3, 4] : [3, 4, 8]);
   // No more than 16 shards at any time: each costs the simulation some time.
-  const splitsMax = temper === "restless" ? 0 : temper === "dividing" ? 2 : random.pick(shards === 8 ? [0, 1] : [0, 1, 2]);
+  // The version before knows no splits.
+  const mayHalve = temper !== "restless" && temper !== "upgrading";
+  const splitsMax = temper === "dividing" ? 2 : mayHalve ? random.pick(shards === 8 ? [0, 1] : [0, 1, 2]) : 0;
   return {
     kind: "cluster",
     temper,

@@ -16,6 +16,8 @@ export class SimNode {
   isWanted: boolean;
   /** What operators are doing with it. */
   status: "serving" | "leaving" | "stopping" = "serving";
+  /** The next process is one of the version before. */
+  isBefore = false;
   /** Its machine answers nobody: no client is sent there. */
   isUnreachable = false;
   /** Of the process that runs now. */

@@ -28,7 +28,7 @@ export type SharedSettings = Omit<CoreSettings, "incarnation" | "nonceSeed">;
 export function drawSettings(random: Random, seed: number, shape: SeedShape): SharedSettings {
   const { kind, shards, temper } = shape;
   // Seed 1 too: mutants begin with it.
-  const isSpilling = seed === 1 || seed % SPILLING_OF === 0;
+  const isSpilling = seed === 1 || seed % SPILLING_OF === 0 || temper === "upgrading";
   const isTight = seed === 1 || seed % (2 * SPILLING_OF) === 0;
   return {
     clusterName: "sim",

@@ -6,6 +6,7 @@ import type { Answer } from "../../src/core/answer.js";
 import { addressText, type EntityAddress } from "../../src/core/entity/address.js";
 import { SHARD_PREFIX } from "../../src/core/ownership/documents.js";
 import { documentCodec } from "../../src/protocol/record/document-codec.js";
+import { recordCodec } from "../../src/protocol/record/record-codec.js";
 import { bookOf, type Line, parsed } from "./business/book.js";
 import { DECLARED, drawTypes, ENTITIES, shardOf } from "./business/catalog.js";
 import { check } from "./checkers/check.js";
@@ -93,6 +94,7 @@ class Simulation {
     this.#journal = new SimJournal(this.#disk, {
       attempted: (log, position, body) => logBook.attempted(log, position, body),
       recorded: (log, position, body) => {
+        if (shape.temper === "upgrading" && recordCodec(clusterId).mayRefer(body)) this.#newerRecord(log, position);
         values.recorded(log, position, body);
         refused.recorded(body);
         logBook.recorded(log, position, body);
@@ -137,6 +139,13 @@ class Simulation {
       submit: (make) => this.#cluster.submit(make),
       left: (request) => this.#cluster.leaveRequest(request),
     });
+  }
+
+  #newerRecord(log: string, position: number): void {
+    this.world.count("log.newerRecord");
+    const [before] = this.#cluster.livingBefore;
+    if (before !== undefined)
+      this.#history.violate(`position ${position} of log ${log} is of a format that ${before.name} does not know, and it lives`);
   }
 
   run(): Report {

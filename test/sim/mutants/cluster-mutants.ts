@@ -225,4 +225,24 @@ const LEASES: readonly Mutant[] = [
   },
 ];
 
-export const CLUSTER_MUTANTS: readonly Mutant[] = [...LOGS, ...MOVES, ...MESSAGES, ...LEASES];
+const VERSIONS: readonly Mutant[] = [
+  {
+    name: "format-floor-not-looked-at",
+    temper: "upgrading",
+    file: "joined-node.js",
+    from: "cluster.recordFormatFloor >= RECORD_FORMAT_WITH_VALUES",
+    to: "cluster.recordFormatFloor >= 0",
+    why: "Records of a newer format are written while routers live that cannot read them.",
+  },
+  {
+    name: "format-floor-raised-beside-an-older-router",
+    temper: "upgrading",
+    file: "ownership/format-floor.js",
+    from: "const known = Math.min(...living.map(({ recordFormat }) => recordFormat));",
+    to: "const known = Math.max(...living.map(({ recordFormat }) => recordFormat));",
+    also: [{ file: "ownership/format-floor.js", from: "const AGREED_FOR_MS = 60_000;", to: "const AGREED_FOR_MS = 2_000;" }],
+    why: "The floor is what the newest router knows, not what the oldest does.",
+  },
+];
+
+export const CLUSTER_MUTANTS: readonly Mutant[] = [...LOGS, ...MOVES, ...MESSAGES, ...LEASES, ...VERSIONS];
