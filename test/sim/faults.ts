@@ -89,6 +89,9 @@ function tempered(mix: FaultMix, temper: Temper): FaultMix {
     case "restless":
       // Swaps whose end nobody knows, and which land when everybody has seen that they did not.
       return { ...mix, directory: { lost: 0, landed: 0, late: 0.15, readFailed: 0 } };
+    case "dividing":
+      // Whoever looks at the directory sees a swap sooner than its sender hears of it.
+      return { ...mix, directory: { lost: 0, landed: 0.25, late: 0, readFailed: 0 } };
     default:
       return mix;
   }

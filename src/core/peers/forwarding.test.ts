@@ -120,6 +120,20 @@ describe("a client's request", () => {
     assert.equal(bench.forwarding.open, 0);
   });
 
+  test("that went on to the next owner is answered by what the one before has done, and not by its refusal", () => {
+    const bench = new Bench();
+    const number = sentAs(bench, command(9));
+    bench.owner = "c-1";
+    bench.forwarding.lost("b-1");
+    bench.forwarding.moved(SHARD);
+    assert.equal(bench.asked()[0]?.to, "c-1");
+    const problem: Answer = { kind: "problem", problem: { code: "storage_slow", message: "", retryAfterMs: null } };
+    bench.forwarding.answered("b-1", { kind: "answered", request: number, answer: problem });
+    assert.deepEqual(bench.answers(), [], "the next owner may have taken it by now");
+    bench.forwarding.answered("b-1", { kind: "answered", request: number, answer: DONE });
+    assert.deepEqual(bench.answers(), [[9, "done"]]);
+  });
+
   test("waits while the owner is not known, looks for it ever more seldom, and goes when it is", () => {
     const bench = new Bench();
     bench.owner = null;

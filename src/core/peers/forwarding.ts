@@ -144,8 +144,9 @@ export class Forwarding {
 
   answered(from: LogId, { request: number, answer }: PeerFrame & { readonly kind: "answered" }): void {
     const forwarded = this.#forwardedByNumber.get(number);
-    // What an earlier owner says of the same command is as true.
-    if (forwarded === undefined || (forwarded.to !== from && !forwarded.wasSent)) return;
+    if (forwarded === undefined) return;
+    // What an earlier owner has done is as true; that it has done nothing says nothing of the one that was asked since.
+    if (forwarded.to !== from && (!forwarded.wasSent || answer.kind === "problem")) return;
     const { asked, gathered } = forwarded;
     const isFollowed = isFollowing(asked) && answer.kind !== "problem";
     if (!isFollowed) this.#forget(forwarded);

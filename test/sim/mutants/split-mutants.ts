@@ -58,14 +58,6 @@ export const SPLIT_MUTANTS: readonly Mutant[] = [
     why: "A half's first entries bear its parent's epoch: what is late of the one counts for the other.",
   },
   {
-    name: "halves-prepared-by-a-former-owner",
-    temper: "dividing",
-    file: "ownership/splitting.js",
-    from: "if (found !== null && this.#epochOf(found) > epoch + 1)",
-    to: "if (found !== null && this.#epochOf(found) < 0)",
-    why: "Who wakes up late writes over what a later owner of the parent has prepared.",
-  },
-  {
     name: "segments-change-beside-their-halves",
     temper: "dividing",
     file: "ownership/custody.js",
