@@ -91,7 +91,7 @@ function tempered(mix: FaultMix, temper: Temper): FaultMix {
       return { ...mix, directory: { lost: 0, landed: 0, late: 0.15, readFailed: 0 } };
     case "dividing":
       // Whoever looks at the directory sees a swap sooner than its sender hears of it.
-      return { ...mix, directory: { lost: 0, landed: 0.25, late: 0, readFailed: 0 } };
+      return { ...mix, directory: { lost: 0, landed: 0.1, late: 0.2, readFailed: 0 } };
     default:
       return mix;
   }

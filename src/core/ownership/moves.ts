@@ -169,7 +169,8 @@ export class Moves {
   tidy(): void {
     const { held, map, incarnation, desired } = this.#parts;
     this.#ahead.keep((shard) => held.of(shard) === null && desired(shard) === incarnation);
-    for (const shard of this.#askedAtMs.keys()) if (!map.isLeaf(shard)) this.#askedAtMs.delete(shard);
+    // What has come, by whatever way, is not asked for any more; nor is what was split.
+    for (const shard of this.#askedAtMs.keys()) if (!map.isLeaf(shard) || held.isOnItsWay(shard)) this.#askedAtMs.delete(shard);
   }
 
   /** Other nodes live than did. */

@@ -157,9 +157,11 @@ async function openSnapshots(settings: SnapshotSettings, { aws, folders, meter }
 async function reachable(snapshots: S3Snapshots, bucket: string): Promise<SnapshotPort> {
   const answered = new AbortController();
   const outcome = await Promise.race([
-    snapshots.read("start-probe", 0, 1).finally(() => answered.abort()),
+    snapshots.read("start-probe", 0, 1),
     systemClock.sleep(BUCKET_PATIENCE_MS, answered.signal),
   ]);
+  // Not before: a sleep that is ended would win.
+  answered.abort();
   if (outcome?.kind !== "failed") return snapshots;
   const problem = LASTING.find((code) => code === outcome.code);
   if (problem === undefined) return snapshots;
