@@ -188,8 +188,8 @@ const LEASES: readonly Mutant[] = [
   {
     name: "observer-counts-from-its-first-look",
     file: "ownership/membership.js",
-    from: "return { document, token, sinceMs: nowMs, hasRenewed: true, isSilent: false };",
-    to: "return { document, token, sinceMs: before.sinceMs, hasRenewed: true, isSilent: nowMs - before.sinceMs >= lease.observeMs };",
+    from: "return { document, token, sinceMs: nowMs, hasRenewed: true, isLate: false, isSilent: false };",
+    to: "return { document, token, sinceMs: before.sinceMs, hasRenewed: true, isLate: false, isSilent: nowMs - before.sinceMs >= lease.observeMs };",
     why: "The wait begins with the first look at a node, not with that at its last heartbeat (observer from its own start).",
   },
   {

@@ -208,7 +208,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "restart-without-wait",
     file: "ownership/membership.js",
-    from: "isSilent: nowMs - sinceMs >= lease.observeMs",
+    from: "isSilent: stillMs >= lease.observeMs",
     to: "isSilent: true",
     why: "The former owner is marked dead at the first look, while its lease still lets it answer reads.",
   },
