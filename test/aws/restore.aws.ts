@@ -37,7 +37,7 @@ describe("segments that are not as they were written", () => {
   });
 
   it("are found, restored from the bucket's versions, and nothing is lost", async () => {
-    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: place.bucket, Prefix: PREFIX }));
+    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: place.bucket, Prefix: `${PREFIX}segments/` }));
     const keys = Contents.map(({ Key = "" }) => Key);
     assert.ok(keys.length >= 3);
     const untouched = await restore();
