@@ -92,8 +92,10 @@ export class FormerLogs {
 
   /** Its owner's heartbeats are late: what a walk to its end would read, as far as it stands, is read while that shows. */
   readAhead({ incarnation: log, base, seal }: NodeDocument): void {
-    if (seal !== null || this.isOver(log) || this.#ending.has(log) || this.#tools.walked.has(log)) return;
     const { client, walked } = this.#tools;
+    if (seal !== null || this.isOver(log) || this.#ending.has(log) || walked.from(log, base, 1).length > 0) return;
+    // It was late before, and lived: what was read then lies below its base by now.
+    walked.forget(log);
     client.readRecords(log, base, WALK_COUNT, WALK_BYTES, (bodies) => walked.add(log, base, bodies));
   }
 

@@ -19,10 +19,6 @@ export class WalkedRecords {
   readonly #walkedByLog = new Map<LogId, Walked>();
   #bytes = 0;
 
-  has(log: LogId): boolean {
-    return this.#walkedByLog.has(log);
-  }
-
   /** Records that stand at `position` and behind it. */
   add(log: LogId, position: number, bodies: readonly Uint8Array[]): void {
     let walked = this.#walkedByLog.get(log);
