@@ -52,7 +52,7 @@ export interface HoldfastClusterProps {
   readonly memoryMiB?: number;
   /** Default: X86_64, which any machine can build. ARM64 is a fifth cheaper, and wants to be built on such a machine. */
   readonly architecture?: ecs.CpuArchitecture;
-  /** Units of ownership, and so the most routers that can ever share the work. Fixed with the first start. Default: 64. */
+  /** Units of ownership, and so the most routers that can share the work. Fixed with the first start; `holdfast cluster split` doubles them later. Default: 64. */
   readonly shards?: number;
   /** Default: one generated key. See `IngressAuth`. */
   readonly auth?: IngressAuth;
